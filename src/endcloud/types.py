@@ -1,0 +1,189 @@
+"""The values that flow through the loop: frozen, made of the standard library only.
+
+Read them in order: a recorded `Dialogue` of `Message`s is cut into `Example`s; a model is asked with a
+`Request` and streams `Delta`s that add up to a `Reply`; a `Reply` gets a `Score`; training on examples
+makes an `AdapterVersion`. Nothing here knows how any of it is done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Role = Literal["system", "user", "assistant"]
+Origin = Literal["natural", "cloud", "pseudo", "human"]
+Split = Literal["train", "validation", "test"]
+Author = Literal["end", "cloud", "human"]
+Finish = Literal["stop", "length", "content_filter"]
+Purpose = Literal["answer", "label", "audit", "takeover"]
+Rule = Literal["weighted", "similarity only", "incomplete"]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One utterance. `role` is the field's own word: the customer is `user`, the shop `assistant`."""
+
+    role: Role
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Dialogue:
+    """One recorded conversation, as a reader found it.
+
+    `source` says where it was read (file name and format); `customer` is the raw customer id, which is
+    hashed before anything is written and never leaves the process.
+    """
+
+    id: str
+    messages: tuple[Message, ...]
+    source: str
+    customer: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One training example: the masked context, oldest message first, and the reply to learn.
+
+    `subject` is a keyed hash of the customer's id, so that a person's examples can be found again.
+    `excluded` is the reason why the example is kept but not trained on; empty when it may be.
+    """
+
+    id: str
+    dialogue: str
+    subject: str
+    messages: tuple[Message, ...]
+    reply: str
+    origin: Origin
+    source: str
+    split: Split
+    weight: float = 1.0
+    excluded: str = ""
+
+    @property
+    def query(self) -> str:
+        """What the customer said last: the text that relevance is measured against."""
+        return self.messages[-1].content
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How a reply is drawn. `temperature` 0 is greedy; the paper samples at 0.6 with top-p 0.8."""
+
+    temperature: float = 0.0
+    top_p: float = 1.0
+    max_tokens: int = 512
+    seed: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """What a call consumed, in tokens; `cached` is the part of `prompt` the provider had in its cache."""
+
+    prompt: int = 0
+    completion: int = 0
+    cached: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One question to a chat model.
+
+    `placeholders` are the masks (`[电话_1]`) that the messages carry legitimately, because they come from
+    text that this machine masked earlier; any other placeholder in the text is somebody's forgery and is
+    itself masked. `conversation` names what the upload ledger records.
+    """
+
+    messages: tuple[Message, ...]
+    purpose: Purpose = "answer"
+    conversation: str = ""
+    sampling: Sampling = field(default_factory=Sampling)
+    placeholders: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class MaskedRequest:
+    """The only thing a cloud client accepts. Only `endcloud.privacy` constructs it (a test checks that).
+
+    `masked` counts what was hidden, by kind; `detector` is the digest of the rules that looked.
+    """
+
+    messages: tuple[Message, ...]
+    purpose: Purpose
+    conversation: str
+    sampling: Sampling
+    masked: Mapping[str, int]
+    detector: str
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """A piece of a streamed reply. The last one carries `finish`; a stream without it has failed."""
+
+    text: str
+    finish: Finish | None = None
+    tokens: Tokens | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A whole reply and who gave it. `confidence` is the mean log-probability of its tokens, if known."""
+
+    text: str
+    author: Author
+    model: str
+    version: str = ""
+    finish: Finish = "stop"
+    confidence: float | None = None
+    seconds: float = 0.0
+    tokens: Tokens = field(default_factory=Tokens)
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """The parts of Equation 1. A score that could not be computed is None, never 0.
+
+    `similarity` compares the end reply with the cloud reply, `relevance` the customer's query with the
+    end reply, `cloud_relevance` the query with the cloud reply; all lie in [0, 1].
+    `scorers` names what measured them, with digests.
+    """
+
+    similarity: float | None
+    relevance: float | None
+    cloud_relevance: float | None
+    scorers: tuple[str, ...] = ()
+
+    def rule(self, threshold: float) -> Rule:
+        """Which branch of Equation 1 applies at Θ = `threshold`."""
+        if self.similarity is None or self.cloud_relevance is None:
+            return "incomplete"
+        if self.cloud_relevance < threshold:
+            return "similarity only"
+        return "incomplete" if self.relevance is None else "weighted"
+
+    def final(self, alpha: float, threshold: float) -> float | None:
+        """Equation 1: α·similarity + (1-α)·relevance; similarity alone where the cloud reply's own
+        relevance is below Θ, since the relevance model is then out of its depth on this query."""
+        rule = self.rule(threshold)
+        if rule == "similarity only":
+            return self.similarity
+        if rule == "incomplete" or self.similarity is None or self.relevance is None:
+            return None
+        return alpha * self.similarity + (1 - alpha) * self.relevance
+
+
+@dataclass(frozen=True, slots=True)
+class AdapterVersion:
+    """One trained adapter: immutable, named by the digest of its content.
+
+    `base` is the digest of the base model it belongs to, `parent` the version it was trained from (or
+    empty), `examples` the ids of what it learned. Standing and metrics are rows in the store.
+    """
+
+    digest: str
+    base: str
+    method: str
+    parent: str
+    examples: tuple[str, ...]
+    settings: Mapping[str, Any]
