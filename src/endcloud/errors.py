@@ -13,7 +13,8 @@
     │   └── UnrestorableError        a reply holds a placeholder that the conversation does not
     ├── BudgetError                  the next call could pass the budget
     └── CloudError                   a cloud call failed; `retryable` says whether asking again may help
-        ├── CloudRefusedError        the provider refuses the request or the key
+        ├── CloudRefusedError        the provider refuses this request
+        │   └── CloudAccessError     it refuses every request: key, model name, URL or account
         ├── CloudBusyError           rate limit or overload; `retry_after` in seconds where it was said
         ├── CloudTimeoutError        no answer in time
         ├── CloudUnavailableError    connection or server failure
@@ -84,7 +85,11 @@ class CloudError(EndcloudError):
 
 
 class CloudRefusedError(CloudError):
-    """The provider refuses the request, the model name or the key."""
+    """The provider refuses this request; asking again changes nothing."""
+
+
+class CloudAccessError(CloudRefusedError):
+    """The provider refuses every request of ours: the key, the model's name, the URL or the account."""
 
 
 class CloudBusyError(CloudError):
