@@ -197,6 +197,18 @@ class Ledger(Protocol):
     def settled(self, upload: str, outcome: str, tokens: Tokens) -> None: ...
 
 
+class VersionFiles(Protocol):
+    """The directories of adapter versions, each named by its content and never changed."""
+
+    def get(self, digest: str) -> AdapterVersion:
+        """The version of this digest, or of an unambiguous prefix of at least four characters."""
+        ...
+
+    def all(self) -> list[AdapterVersion]: ...
+
+    def path(self, digest: str) -> Path: ...
+
+
 class Versions(Protocol):
     """Adapter versions on this machine: directories that never change, and rows about them."""
 

@@ -1,0 +1,43 @@
+# The commands a developer needs. `make help` lists them; every one does its own set-up.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check format prove prove-loop clean
+
+help: ## list these commands
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+# Everything is pinned by constraints.txt, torch first: where a CPU build is at hand, pip then keeps it.
+$(INSTALLED): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "endcloud needs Python 3.11 or newer; this is %d.%d: set PYTHON=python3.11 (or newer)." % sys.version_info[:2])'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check torch==2.13.0 -c constraints.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]' -c constraints.txt
+	@touch $@
+
+demo: $(INSTALLED) ## the whole loop on this machine, on the bundled shop (about 5 minutes)
+	$(BIN)/endcloud demo --shop demo-shop
+
+test: check ## every check and every test (under 8 minutes on 2 cores)
+	$(BIN)/python -m pytest -m "not proof"
+
+check: $(INSTALLED) ## what CI runs before the tests: format, lint, types, import contracts
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/ruff check --quiet .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(INSTALLED) ## put the code into the project's format
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix --quiet .
+
+prove: prove-loop ## every long proof
+
+prove-loop: $(INSTALLED) ## faults, kills and the whole loop, from dialogues to a scored end model (up to 30 minutes)
+	$(BIN)/python -m pytest -m proof tests/proofs -v
+
+clean: ## remove what the commands above made, except the shops
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

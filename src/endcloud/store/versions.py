@@ -1,0 +1,111 @@
+"""What is known about adapter versions. Implements `endcloud.protocols.Versions`.
+
+The version itself is a directory that never changes (`VersionFiles`); its standing and its metrics are rows
+appended here. The standing that counts is the newest one; at most one version is active.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any, cast
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from endcloud.errors import VersionError
+from endcloud.protocols import Standing, VersionFiles
+from endcloud.store.database import Database, now
+from endcloud.store.tables import MetricRow, StandingRow
+from endcloud.types import AdapterVersion
+
+
+class StoredVersions:
+    """Versions of one shop: files on disk, rows in the store."""
+
+    def __init__(self, database: Database, files: VersionFiles) -> None:
+        self._database = database
+        self._files = files
+
+    def add(self, version: AdapterVersion) -> None:
+        """Enters a version whose directory is written; it begins as a candidate."""
+        if self._standing(version.digest) is None:
+            self.stand(version.digest, "candidate", "trained")
+
+    def get(self, digest: str) -> AdapterVersion:
+        """The version of this digest or unambiguous prefix; raises VersionError where there is none."""
+        return self._files.get(digest)
+
+    def all(self) -> list[AdapterVersion]:
+        """All versions on this machine, oldest first."""
+        entered = self._entered()
+        return sorted(self._files.all(), key=lambda version: (entered.get(version.digest, now()), version.digest))
+
+    def path(self, digest: str) -> Path:
+        """The directory of a version."""
+        return self._files.path(digest)
+
+    def standing(self, digest: str) -> Standing:
+        """What holds of a version now."""
+        return self._standing(digest) or "candidate"
+
+    def stand(self, digest: str, standing: Standing, reason: str) -> None:
+        """Says what holds from now on. A version that becomes active retires the one before it."""
+        with self._database.writing() as session:
+            before = _active(session)
+            if standing == "active" and before and before != digest:
+                session.add(StandingRow(version=before, standing="retired", reason=f"{digest} took over", at=now()))
+            session.add(StandingRow(version=digest, standing=standing, reason=reason, at=now()))
+
+    def active(self) -> str | None:
+        """The digest of the version in service, if any."""
+        with self._database.reading() as session:
+            return _active(session)
+
+    def previous(self) -> str:
+        """The version that was in service before the active one; raises VersionError where there was none."""
+        chosen = select(StandingRow.version).where(StandingRow.standing == "active").order_by(StandingRow.id.desc())
+        with self._database.reading() as session:
+            active = _active(session)
+            for version in session.scalars(chosen):
+                if version != active:
+                    return version
+        raise VersionError("No version was in service before this one, so there is none to go back to.")
+
+    def history(self, digest: str) -> list[tuple[datetime, str, str]]:
+        """All that was said of a version: when, standing, reason; oldest first."""
+        chosen = select(StandingRow).where(StandingRow.version == digest).order_by(StandingRow.id)
+        with self._database.reading() as session:
+            return [(row.at, row.standing, row.reason) for row in session.scalars(chosen)]
+
+    def measure(self, digest: str, metrics: Mapping[str, Any]) -> None:
+        """Adds figures about a version."""
+        with self._database.writing() as session:
+            session.add(MetricRow(version=digest, figures=dict(metrics), at=now()))
+
+    def metrics(self, digest: str) -> dict[str, Any]:
+        """All figures about a version; where a name was measured twice, the newest."""
+        chosen = select(MetricRow).where(MetricRow.version == digest).order_by(MetricRow.id)
+        figures: dict[str, Any] = {}
+        with self._database.reading() as session:
+            for row in session.scalars(chosen):
+                figures.update(row.figures)
+        return figures
+
+    def _standing(self, digest: str) -> Standing | None:
+        with self._database.reading() as session:
+            newest = select(StandingRow.standing).where(StandingRow.version == digest).order_by(StandingRow.id.desc())
+            return cast("Standing | None", session.scalars(newest.limit(1)).first())
+
+    def _entered(self) -> dict[str, datetime]:
+        with self._database.reading() as session:
+            rows = session.execute(select(StandingRow.version, StandingRow.at).order_by(StandingRow.id.desc()))
+            return {row.version: row.at for row in rows}
+
+
+def _active(session: Session) -> str | None:
+    """The version whose newest standing is `active`."""
+    chosen = select(StandingRow.version, StandingRow.standing).order_by(StandingRow.id)
+    newest = {row.version: row.standing for row in session.execute(chosen)}
+    return next((version for version, standing in newest.items() if standing == "active"), None)
