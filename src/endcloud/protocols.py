@@ -139,7 +139,8 @@ class Label:
     """The cloud's answer to one example, or the reason why there is none.
 
     `text` is masked text; `reason` is empty for a good label, else one of `refused`, `empty`, `truncated`,
-    `malformed`, `unrestorable`, `unsupported fact`, ….
+    `malformed`, `unrestorable`, `unsupported fact`, …. `note` says what is doubtful, such as the facts that
+    nothing in the prompt states; a label may be good and have a note.
     """
 
     example: str
@@ -153,6 +154,7 @@ class Label:
     seconds: float = 0.0
     tokens: Tokens = field(default_factory=Tokens)
     price: float = 0.0
+    note: str = ""
 
 
 class Labels(Protocol):
