@@ -1,0 +1,182 @@
+"""What the prompt says for certain: the shop's current rules and the catalogue rows of the products in question.
+
+An answer taken over from a pair is held against both. A number, courier or city that the rule on the same matter
+says otherwise is replaced by the rule's (policies win over pairs), and so is a value that belongs to another
+product or city; where nothing can be mended the rule or the row is stated itself.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from endcloud import facts
+from endcloud.bundled import standin_meaning as meaning
+
+_QUANTITY = re.compile(
+    r"(\d+(?:\.\d+)?(?:\s*[×xX*]\s*\d+(?:\.\d+)?)*)"
+    r"(\s*(?:个?工作日|个?小时|分钟|天|日|元|块钱?|折|件|次|号|点|厘米|cm|米|%|年|个?月|周)?)"
+)
+_SAME_UNIT = {"块": "元", "块钱": "元", "日": "天", "个小时": "小时", "cm": "厘米", "个月": "月", "个工作日": "工作日"}
+_CLAUSE = re.compile(r"[，,；;。！!]")
+# Which notion of the question asks for which column of a catalogue, by words in the column's title.
+_COLUMNS = {
+    "price": "价",
+    "material": "材质|面料|成分|材料",
+    "size": "尺码|尺寸|规格|大小",
+    "colour": "颜色|花色|色",
+    "wash": "洗",
+    "stock": "库存|现货|有货",
+    "origin": "产地",
+    "code": "货号|型号|编号|款号",
+    "weight": "重量|克重|净重",
+    "warranty": "质保|保修|保质",
+}
+_NAME_COLUMN = re.compile("名称|品名|商品|标题")
+_ALIAS_COLUMN = re.compile("别名|简称|又名|昵称|俗称")
+
+
+@dataclass(frozen=True, slots=True)
+class Focus:
+    """What the conversation is about: the newest city, courier and product (its `names`), and its catalogue row."""
+
+    named: Mapping[str, str]
+    names: tuple[str, ...] = ()
+    row: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """A number with its unit in a text, and the characters around it."""
+
+    number: str
+    unit: str
+    start: int
+    end: int
+    around: frozenset[str]
+
+
+def quantities(text: str) -> list[Quantity]:
+    """The numbers of a text, with normalised units ("" where none is said)."""
+    found = []
+    for match in _QUANTITY.finditer(text):
+        unit = match[2].strip().lower()
+        before, behind = text[max(0, match.start() - 5) : match.start()], text[match.end(1) : match.end(1) + 5]
+        around = frozenset(f"<{character}" for character in before) | frozenset(f">{character}" for character in behind)
+        number = re.sub(r"\s", "", match[1]).replace("x", "×").replace("X", "×").replace("*", "×")
+        found.append(Quantity(number, _SAME_UNIT.get(unit, unit), match.start(1), match.end(1), around))
+    return found
+
+
+class Rules:
+    """The policy lines of one prompt, compared by meaning."""
+
+    def __init__(self, lines: Iterable[str]) -> None:
+        self.lines = tuple(lines)
+        self.index = meaning.MeaningIndex(self.lines)
+        self._named = [meaning.entities(line) for line in self.lines]
+
+    @cached_property
+    def _quantities(self) -> list[list[Quantity]]:
+        return [quantities(line) for line in self.lines]
+
+    def ranked(self, query: meaning.Features, named: Mapping[str, str]) -> list[tuple[float, int]]:
+        """(similarity, line number), best first; a line about another city or courier than `named` is left out."""
+        similarities = self.index.similarities(query)
+        ranked = []
+        for number, similarity in enumerate(similarities.tolist()):
+            bonus = 0.0
+            for kind, name in named.items():
+                names = self._named[number].get(kind, ())
+                if names and name not in names and kind == "city":
+                    bonus -= 0.5
+                elif name in names:
+                    bonus += 0.15
+            for kind, names in self._named[number].items():
+                if names and kind not in named:
+                    bonus -= 0.1
+            ranked.append((similarity + bonus, number))
+        return sorted(ranked, key=lambda item: (-item[0], item[1]))
+
+    def corrected(self, answer: str, question: str, named: Mapping[str, str], own: frozenset[str]) -> str:
+        """`answer` with each quantity that the rule on its matter says otherwise replaced by the rule's.
+
+        `own` holds numbers that need no rule: the question's and the product's.
+        """
+        ranked = self.ranked(meaning.features(f"{question} {answer}"), named)[:4]
+        for quantity in reversed(quantities(answer)):
+            if quantity.number in own:
+                continue
+            number = self._rule_for(quantity, ranked)
+            if number is not None:
+                answer = answer[: quantity.start] + number + answer[quantity.end :]
+        return answer
+
+    def _rule_for(self, quantity: Quantity, ranked: list[tuple[float, int]]) -> str | None:
+        """The number that the rules give in the place of `quantity`, or None to leave it."""
+        best: tuple[float, str] | None = None
+        for similarity, line in ranked:
+            if similarity < 0.2:
+                break
+            for rule in self._quantities[line]:
+                if rule.unit != quantity.unit or ("×" in rule.number) != ("×" in quantity.number):
+                    continue
+                overlap = len(rule.around & quantity.around) / (len(rule.around) or 1)
+                fit = similarity + 0.4 * overlap + (0.15 if rule.number == quantity.number else 0.0)
+                if best is None or fit > best[0]:
+                    best = (fit, rule.number)
+        return best[1] if best and best[0] >= 0.45 else None
+
+    def contradicts(self, answer: str, line: int) -> bool:
+        """Whether the rule affirms what the answer denies, or the other way round."""
+        return any(fact.kind == "yes/no" for fact in facts.contradictions(answer, self.lines[line]))
+
+    def clause(self, line: int, query: meaning.Features) -> str:
+        """The part of a rule that answers: a rule of several quantities is cut to the nearest of its clauses."""
+        text = self.lines[line].rstrip("。.！! ")
+        clauses = [clause for clause in _CLAUSE.split(text) if clause.strip()]
+        counted = [clause for clause in clauses if quantities(clause)]
+        if len(counted) < 2:
+            return text
+        return counted[int(meaning.MeaningIndex(counted).similarities(query).argmax())]
+
+
+def focus_on(texts: Iterable[str], rows: Iterable[tuple[tuple[str, str], ...]]) -> Focus:
+    """What a conversation is about; `texts` are its utterances, newest first."""
+    named: dict[str, str] = {}
+    product: tuple[tuple[str, ...], tuple[tuple[str, str], ...]] | None = None
+    products = [(names_of(row), row) for row in rows]
+    for text in texts:
+        for kind, found in meaning.entities(text).items():
+            if found and kind not in named:
+                named[kind] = found[-1]
+        if product is None:
+            low = meaning.plain(text)
+            hits = [(low.rfind(name), names, row) for names, row in products for name in names if name in low]
+            if hits:
+                _, names, row = max(hits, key=lambda hit: (hit[0], len(hit[1][0])))
+                product = (names, row)
+    if product is None and len(products) == 1:
+        product = products[0]  # the teacher put the one row there for a reason
+    return Focus(named, *product) if product else Focus(named)
+
+
+def names_of(row: tuple[tuple[str, str], ...]) -> tuple[str, ...]:
+    """The product's name and its other names, the name first."""
+    names = [value for column, value in row if _NAME_COLUMN.search(column)][:1]
+    for column, value in row:
+        if _ALIAS_COLUMN.search(column):
+            names.extend(part.strip() for part in re.split("[、,，/ ]", value))
+    return tuple(dict.fromkeys(meaning.plain(name) for name in names if name))
+
+
+def asked_column(notions: frozenset[str], row: tuple[tuple[str, str], ...]) -> tuple[str, str] | None:
+    """The cell of the row that a question with these notions asks for, where it is plain which."""
+    for notion, title in _COLUMNS.items():
+        if notion in notions:
+            for column, value in row:
+                if re.search(title, column):
+                    return column, value
+    return None
