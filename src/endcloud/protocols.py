@@ -202,8 +202,8 @@ class Ledger(Protocol):
 class VersionFiles(Protocol):
     """The directories of adapter versions, each named by its content and never changed."""
 
-    def get(self, digest: str) -> AdapterVersion:
-        """The version of this digest, or of an unambiguous prefix of at least four characters."""
+    def read(self, digest: str) -> AdapterVersion:
+        """Raises VersionError where there is none, or where it is broken."""
         ...
 
     def all(self) -> list[AdapterVersion]: ...
@@ -216,7 +216,9 @@ class Versions(Protocol):
 
     def add(self, version: AdapterVersion) -> None: ...
 
-    def get(self, digest: str) -> AdapterVersion: ...
+    def get(self, digest: str) -> AdapterVersion:
+        """The version of this digest, or of an unambiguous beginning of one (four characters or more)."""
+        ...
 
     def all(self) -> list[AdapterVersion]: ...
 

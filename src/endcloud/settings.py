@@ -123,8 +123,8 @@ class EndSettings(_Section):
         "bundled", description="Base model: `bundled`, a local directory, or a hub name that you download on purpose."
     )
     device: Literal["auto", "cpu", "cuda", "mps"] = Field("auto", description="`auto` takes the fastest that is there.")
-    precision: Literal["auto", "fp32", "bf16", "fp16"] = Field(
-        "auto", description="bf16 halves the memory and is faster where the hardware has it; fp32 is exact."
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
+        "auto", description="bfloat16 halves the memory and is faster where the hardware has it; float32 is exact."
     )
     method: Literal["lora", "prefix-tuning", "p-tuning-v2"] = Field(
         "lora", description="What `train` trains unless told otherwise. LoRA needs the least data and time."

@@ -99,11 +99,11 @@ def test_the_ledger_shows_exactly_what_left_and_keeps_a_shared_prompt_once(datab
 class Files:
     """Version directories, without the directories."""
 
-    def get(self, digest: str) -> AdapterVersion:
+    def read(self, digest: str) -> AdapterVersion:
         return AdapterVersion(digest, "base", "lora", "", (), {})
 
     def all(self) -> list[AdapterVersion]:
-        return [self.get("b"), self.get("a")]
+        return [self.read("b" * 8), self.read("a" * 8)]
 
     def path(self, digest: str) -> Path:
         return Path(digest)
@@ -111,16 +111,25 @@ class Files:
 
 def test_one_version_is_active_and_history_is_kept(database: Database) -> None:
     versions = StoredVersions(database, Files())
-    for digest in "ab":
+    a, b = "a" * 8, "b" * 8
+    for digest in (a, b):
         versions.add(versions.get(digest))
-    assert [version.digest for version in versions.all()] == ["a", "b"]
+    assert [version.digest for version in versions.all()] == [a, b]
     assert versions.active() is None
     with pytest.raises(VersionError):
         versions.previous()
-    versions.stand("a", "active", "first")
-    versions.stand("b", "active", "better")
-    assert (versions.active(), versions.standing("a"), versions.previous()) == ("b", "retired", "a")
-    assert [standing for _, standing, _ in versions.history("a")] == ["candidate", "active", "retired"]
+    versions.stand(a, "active", "first")
+    versions.stand(b, "active", "better")
+    assert (versions.active(), versions.standing(a), versions.previous()) == (b, "retired", a)
+    assert [standing for _, standing, _ in versions.history(a)] == ["candidate", "active", "retired"]
+
+
+def test_a_version_is_found_by_the_beginning_of_its_digest(database: Database) -> None:
+    versions = StoredVersions(database, Files())
+    assert versions.get("aaaa").digest == "a" * 8
+    for unknown in ("aaa", "cccc"):
+        with pytest.raises(VersionError, match="versions list"):
+            versions.get(unknown)
 
 
 def test_metrics_of_a_version_add_up(database: Database) -> None:

@@ -34,8 +34,12 @@ class StoredVersions:
             self.stand(version.digest, "candidate", "trained")
 
     def get(self, digest: str) -> AdapterVersion:
-        """The version of this digest or unambiguous prefix; raises VersionError where there is none."""
-        return self._files.get(digest)
+        """The version of this digest or beginning of one; raises VersionError where that is none, or several."""
+        found = [version for version in self._files.all() if len(digest) >= 4 and version.digest.startswith(digest)]
+        if len(found) != 1:
+            what = "is the beginning of several versions" if found else "is no version of this shop"
+            raise VersionError(f"{digest!r} {what}; `endcloud versions list` shows them all.")
+        return found[0]
 
     def all(self) -> list[AdapterVersion]:
         """All versions on this machine, oldest first."""

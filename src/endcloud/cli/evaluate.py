@@ -1,0 +1,34 @@
+"""`endcloud evaluate`: versions against the base, by the paper's formula and by more than that."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from endcloud.cli.console import Console
+from endcloud.cli.options import HERE, JsonOption, ShopOption
+
+
+def evaluate(
+    version: Annotated[
+        list[str] | None,
+        typer.Option(metavar="VERSION", help="Judge this version (repeatable); without it, the newest of each method."),
+    ] = None,
+    queries: Annotated[Path | None, typer.Option(help="A file of queries for Table VI, one a line.")] = None,
+    seeds: Annotated[int | None, typer.Option(min=0, help="Sampled runs beside the greedy one.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Judge on at most this many test examples.")] = None,
+    shop: ShopOption = HERE,
+    as_json: JsonOption = False,
+) -> None:
+    """Score the versions' replies on what they never saw: tables, charts, intervals. (Stage 4)"""
+    from endcloud.assembly import Shop
+
+    console = Console(as_json)
+    with Shop.open(shop, console) as opened:
+        outcome = opened.evaluate(version, queries=queries, seeds=seeds, limit=limit)
+        rows = opened.summary_rows(outcome.evaluation)
+    console.result({"results": str(outcome.folder), "scores": outcome.figures})
+    console.table("Final score (Equation 1) and overlap with the recorded replies, test split", *rows)
+    console.text(f"Tables and pictures: {outcome.folder / 'report.md'}")

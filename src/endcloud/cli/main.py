@@ -1,0 +1,93 @@
+"""`endcloud`: the commands in loop order, and what becomes of errors.
+
+Exit codes: 0 done, 1 the job failed, 2 wrong usage or input, 130 interrupted. An error is one sentence on
+stderr (and, with `--json`, an object with `error` on stdout); a traceback only with `--debug`.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Annotated
+
+import click
+import typer
+from rich.console import Console as RichConsole
+from rich.markup import escape
+
+from endcloud import __version__
+from endcloud.cli import chat, corpus, demo, doctor, evaluate, init, status, teach, train, versions
+from endcloud.errors import EndcloudError
+
+app = typer.Typer(
+    name="endcloud",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    help="A small model answers the shop's customers on its own machine; a large one in the cloud teaches it.",
+    epilog="The loop: init ▸ corpus ▸ teach ▸ train ▸ evaluate ▸ versions promote ▸ chat. See it all with `endcloud demo`.",
+)
+
+for _command in (init.init, corpus.corpus, teach.teach, train.train, evaluate.evaluate):
+    app.command(rich_help_panel="The loop, in its order")(_command)
+app.add_typer(versions.app, name="versions", rich_help_panel="The loop, in its order")
+app.command(rich_help_panel="The loop, in its order")(chat.chat)
+for _command in (demo.demo, status.status, doctor.doctor):
+    app.command(rich_help_panel="At any time")(_command)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks; may stand anywhere.")] = False,
+) -> None:
+    """Options of the whole program; `--debug` is taken out of the arguments by `main`."""
+
+
+def main() -> None:
+    """The entry point of the `endcloud` command."""
+    arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
+    debug = len(arguments) < len(sys.argv) - 1
+    as_json = "--json" in arguments
+    try:
+        code = app(args=arguments, standalone_mode=False, prog_name="endcloud")
+        sys.exit(code if isinstance(code, int) else 0)
+    except (KeyboardInterrupt, click.Abort):
+        _complain("Interrupted", "Interrupted; the same command goes on where it stopped.", as_json)
+        sys.exit(130)
+    except click.ClickException as error:
+        if debug:
+            raise
+        _complain("UsageError", error.format_message(), as_json)
+        sys.exit(2)
+    except EndcloudError as error:
+        if debug:
+            raise
+        _complain(type(error).__name__, str(error), as_json)
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        sys.exit(1)
+    except Exception as error:
+        if debug:
+            raise
+        sentence = f"Something we did not foresee: {type(error).__name__}: {error}. Run it with --debug to see where."
+        _complain(type(error).__name__, sentence, as_json)
+        sys.exit(1)
+
+
+def _complain(kind: str, sentence: str, as_json: bool) -> None:
+    if as_json:
+        sys.stdout.write(json.dumps({"error": {"type": kind, "message": sentence}}, ensure_ascii=False) + "\n")
+    RichConsole(stderr=True, highlight=False).print(f"[bold red]error[/]  {escape(sentence)}", soft_wrap=True)
+
+
+if __name__ == "__main__":
+    main()
