@@ -1,0 +1,1 @@
+"""Stage 1: recorded dialogues become clean, masked training examples. Start at `preparation`."""

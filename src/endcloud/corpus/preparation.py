@@ -1,0 +1,339 @@
+"""The whole of stage 1: sources in any known format become one clean, masked, split corpus.
+
+Two passes. The first reads dialogue by dialogue (clean ▸ mask ▸ window ▸ drop duplicates) and writes shards that
+survive a kill. The second, which needs the counts of the first, weighs canned lines down and writes the Parquet
+files and the manifest. Raw text never reaches the disk: a dialogue is masked before anything of it is written.
+
+Memory: one shard, one Parquet row group a split, `deduplication.BYTES_PER_PAIR` for each kept pair, about 110
+bytes for each distinct reply and 80 for each dialogue.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from itertools import islice
+from pathlib import Path
+
+from endcloud.corpus.boilerplate import ReplyCounts
+from endcloud.corpus.cleaning import clean_dialogue
+from endcloud.corpus.dataset import (
+    MANIFEST,
+    SPLITS,
+    CorpusWriter,
+    Manifest,
+    SourceEntry,
+    file_digest,
+    manifest,
+)
+from endcloud.corpus.deduplication import DuplicateIndex, pair_text
+from endcloud.corpus.readers.notes import Notes
+from endcloud.corpus.readers.reader import Reader
+from endcloud.corpus.readers.recognition import all_readers, choose_reader
+from endcloud.corpus.readers.source import Source, find_sources
+from endcloud.corpus.readers.table import TableReader
+from endcloud.corpus.shards import Counts, Shards
+from endcloud.corpus.splitting import split_of
+from endcloud.corpus.windowing import windows
+from endcloud.errors import SourceError
+from endcloud.protocols import Masker, Progress
+from endcloud.types import Dialogue, Example, Message
+
+WORK = "unfinished"
+SHARD_DIALOGUES = 500
+
+
+@dataclass(frozen=True, slots=True)
+class CorpusOptions:
+    """How a corpus is prepared; each is explained by the effect of changing it.
+
+    - `context_turns`: more turns of context make examples clearer and longer (tokens, memory, time).
+    - `validation_share`, `test_share`: more to measure on, less to learn from; in [0, 1).
+    - `near_duplicate`: Jaccard index from which a pair counts as a repeat; lower drops more, above 1 only
+      exact repeats.
+    - `boilerplate_share`: no reply weighs more than this share of the training examples; lower flattens canned
+      lines more, 1 leaves all weights at 1.
+    - `longest_dialogue` (turns), `longest_reply` (characters): what is longer is dropped.
+    - `corpus_marks`: whether `[电话x]` stands for a value; None leaves it to the format (JDDC: yes).
+    - `columns`: for CSV and TSV, our names (dialogue, role, content, customer, query, reply) to the file's;
+      `customer_words`, `agent_words`: further values of its role column.
+    """
+
+    context_turns: int = 5
+    validation_share: float = 0.1
+    test_share: float = 0.1
+    near_duplicate: float = 0.8
+    boilerplate_share: float = 0.01
+    longest_dialogue: int = 400
+    longest_reply: int = 1_000
+    corpus_marks: bool | None = None
+    columns: Mapping[str, str] = field(default_factory=dict)
+    customer_words: tuple[str, ...] = ()
+    agent_words: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CorpusReport:
+    """What a preparation did: its manifest, and the seconds it took (0 where nothing was left to do)."""
+
+    manifest: Manifest
+    seconds: float
+
+    def as_json(self) -> dict[str, object]:
+        held = self.manifest
+        return {
+            "dialogues": {"read": held.dialogues_read, "kept": held.dialogues_kept},
+            "examples": dict(held.examples),
+            "dropped": dict(held.dropped),
+            "malformed": held.malformed,
+            "malformed_lines": list(held.malformed_lines),
+            "masked": dict(held.masked),
+            "boilerplate": held.boilerplate,
+            "digest": held.digest,
+            "seconds": round(self.seconds, 3),
+        }
+
+
+def prepare(
+    sources: Sequence[Path],
+    destination: Path,
+    *,
+    masker: Masker,
+    key: bytes,
+    options: CorpusOptions = CorpusOptions(),
+    format: str = "auto",
+    progress: Progress,
+) -> CorpusReport:
+    """Prepares the corpus of a shop in `destination` (replacing an older one) and reports on it.
+
+    The same command after a kill or Ctrl-C goes on where it stopped; when nothing has changed it does nothing.
+    Raises `SourceError` for a source that is missing, empty or in no known format.
+    """
+    started = time.monotonic()
+    found = find_sources(list(sources))
+    table = TableReader(options.columns, _lowered(options.customer_words), _lowered(options.agent_words))
+    read = [(source, choose_reader(source, format, all_readers(table))) for source in found]
+    entries = tuple(_entry(source, reader) for source, reader in read)
+    recipe = _recipe(entries, options, masker, key)
+    if (held := _finished(destination, recipe)) is not None:
+        progress.say("The corpus is up to date: nothing has changed since it was prepared.")
+        return CorpusReport(held, time.monotonic() - started)
+    shards = Shards(destination / WORK, recipe)
+    maker = _ExampleMaker(masker, key, options)
+    notes, counts = _first_pass(read, shards, maker, options, progress)
+    if not counts.kept:
+        shards.clear()
+        raise SourceError(_nothing_kept(entries, counts, notes))
+    held = _second_pass(shards, destination, entries, recipe, notes, counts, options, masker, progress)
+    _say_malformed(notes, progress)
+    return CorpusReport(held, time.monotonic() - started)
+
+
+def subject_of(customer: str, key: bytes) -> str:
+    """HMAC-SHA256 of a customer's id: finds a person's examples again, but only for the holder of the key."""
+    return hmac.new(key, customer.encode(errors="replace"), hashlib.sha256).hexdigest() if customer else ""
+
+
+@dataclass(frozen=True, slots=True)
+class _ExampleMaker:
+    """Turns one raw dialogue into masked examples; knows nothing of other dialogues."""
+
+    masker: Masker
+    key: bytes
+    options: CorpusOptions
+
+    def examples(self, dialogue: Dialogue, marks: bool, counts: Counts) -> Iterator[Example]:
+        counts.read += 1
+        cleaned = clean_dialogue(dialogue, self.options.longest_dialogue, counts.dropped)
+        if cleaned is None:
+            return
+        counts.kept += 1
+        masked = self.masker.mask(cleaned.messages, corpus_marks=marks)
+        counts.masked.update(masked.counts)
+        identity = self._masked_identity(dialogue.id)
+        split = split_of(dialogue.id, self.options.validation_share, self.options.test_share)
+        for window in windows(masked.messages, self.options.context_turns):
+            if len(window.reply) > self.options.longest_reply:
+                counts.dropped["over-long reply"] += 1
+                continue
+            yield Example(
+                id=_example_id(identity, window.position, window.context, window.reply),
+                dialogue=identity,
+                subject=subject_of(dialogue.customer, self.key),
+                messages=window.context,
+                reply=window.reply,
+                origin="natural",
+                source=dialogue.source,
+                split=split,
+                excluded="unrestorable" if self.masker.unrestorable(window.context, window.reply) else "",
+            )
+
+    def _masked_identity(self, dialogue: str) -> str:
+        """The dialogue's id, or its hash where the id itself is personal (a phone number, an order number)."""
+        if not self.masker.mask([Message("user", dialogue)]).counts:
+            return dialogue
+        return hashlib.sha256(dialogue.encode(errors="replace")).hexdigest()[:16]
+
+
+def _first_pass(
+    read: Sequence[tuple[Source, Reader]],
+    shards: Shards,
+    maker: _ExampleMaker,
+    options: CorpusOptions,
+    progress: Progress,
+) -> tuple[Notes, Counts]:
+    """Fills the shards. Finished ones are not made again: their dialogues are read over, their pairs learned."""
+    notes, total = Notes(), shards.counts()
+    bytes_in_all = sum(source.path.stat().st_size for source, _ in read)
+    with (
+        DuplicateIndex(options.near_duplicate, shards.directory) as index,
+        progress.task("reading dialogues", bytes_in_all, "B") as task,
+    ):
+        for example in shards.examples():
+            index.remember(pair_text(example.messages, example.reply), example.dialogue)
+        dialogues = _dialogues(read, notes, options)
+        shown = 0
+        for _ in islice(dialogues, total.read):
+            pass
+        while chunk := list(islice(dialogues, SHARD_DIALOGUES)):
+            counts, examples = Counts(), []
+            for dialogue, marks in chunk:
+                for example in maker.examples(dialogue, marks, counts):
+                    verdict = index.add(pair_text(example.messages, example.reply), example.dialogue)
+                    if verdict == "new":
+                        examples.append(example)
+                    else:
+                        counts.dropped[verdict] += 1
+            shards.add(examples, counts)
+            total += counts
+            task.advance(notes.bytes_read - shown, dialogues=total.read, examples=len(index))
+            shown = notes.bytes_read
+    return notes, total
+
+
+def _dialogues(
+    read: Sequence[tuple[Source, Reader]], notes: Notes, options: CorpusOptions
+) -> Iterator[tuple[Dialogue, bool]]:
+    """Every dialogue of every source in order, and whether its marks stand for values."""
+    for source, reader in read:
+        marks = reader.marks if options.corpus_marks is None else options.corpus_marks
+        for dialogue in reader.read(source, notes):
+            yield dialogue, marks
+
+
+def _second_pass(
+    shards: Shards,
+    destination: Path,
+    entries: tuple[SourceEntry, ...],
+    recipe: str,
+    notes: Notes,
+    counts: Counts,
+    options: CorpusOptions,
+    masker: Masker,
+    progress: Progress,
+) -> Manifest:
+    """Weighs canned replies down, writes the splits, publishes."""
+    replies = ReplyCounts()
+    for example in shards.examples():
+        if example.split == "train" and not example.excluded:
+            replies.add(example.reply)
+    writer = CorpusWriter(shards.directory, destination)
+    examples: Counter[str] = Counter(dict.fromkeys(SPLITS, 0))
+    dropped = counts.dropped + notes.dropped
+    with progress.task("writing examples", None, "examples") as task:
+        for example in shards.examples():
+            writer.write(replace(example, weight=replies.weight(example.reply, options.boilerplate_share)))
+            if example.excluded:
+                dropped[example.excluded] += 1
+            else:
+                examples[example.split] += 1
+            task.advance()
+    digest = writer.close()
+    hashes = writer.hashes()
+    held = Manifest(
+        digest=digest,
+        recipe=recipe,
+        detector=masker.detector,
+        dialogues_read=counts.read,
+        dialogues_kept=counts.kept,
+        examples=dict(examples),
+        dropped=dict(sorted(dropped.items())),
+        masked=dict(sorted(counts.masked.items())),
+        boilerplate=replies.boilerplate(options.boilerplate_share),
+        reopened=notes.reopened,
+        malformed=notes.malformed,
+        malformed_lines=tuple(map(str, notes.lines)),
+        sources=entries,
+        files={split: f"{split}-{sha256[:12]}.parquet" for split, sha256 in hashes.items()},
+        sha256=hashes,
+    )
+    writer.publish(held)
+    shards.clear()
+    return held
+
+
+def _finished(destination: Path, recipe: str) -> Manifest | None:
+    """The manifest of a corpus that was made by just this recipe and lies there unharmed."""
+    if not (destination / MANIFEST).is_file():
+        return None
+    try:
+        held = manifest(destination)
+    except SourceError:
+        return None
+    files = [(destination / name, held.sha256[split]) for split, name in held.files.items()]
+    unharmed = all(path.is_file() and file_digest(path) == sha256 for path, sha256 in files)
+    return held if held.recipe == recipe and unharmed else None
+
+
+def _entry(source: Source, reader: Reader) -> SourceEntry:
+    size = source.path.stat().st_size
+    return SourceEntry(source.name, size, file_digest(source.path), reader.name, source.encoding)
+
+
+def _recipe(entries: tuple[SourceEntry, ...], options: CorpusOptions, masker: Masker, key: bytes) -> str:
+    """The digest of all that decides the output: sources, options, detector, key and this package's own code."""
+    package = Path(__file__).parent
+    code = [file_digest(path) for path in sorted(package.rglob("*.py"))]
+    told = [
+        [asdict(entry) for entry in entries],
+        asdict(options),
+        masker.detector,
+        hmac.new(key, b"corpus", hashlib.sha256).hexdigest(),
+        code,
+    ]
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+
+
+def _example_id(dialogue: str, position: int, context: Sequence[Message], reply: str) -> str:
+    said = [dialogue, position, [[message.role, message.content] for message in context], reply]
+    return hashlib.sha256(json.dumps(said, ensure_ascii=True).encode()).hexdigest()[:20]
+
+
+def _lowered(words: Sequence[str]) -> frozenset[str]:
+    return frozenset(word.strip().lower() for word in words)
+
+
+def _nothing_kept(entries: Sequence[SourceEntry], counts: Counts, notes: Notes) -> str:
+    names = ", ".join(repr(entry.name) for entry in entries)
+    reasons = ", ".join(f"{reason}: {count}" for reason, count in sorted((counts.dropped + notes.dropped).items()))
+    malformed = f"; {notes.malformed} malformed lines, the first: {notes.lines[0]}" if notes.lines else ""
+    return (
+        f"No dialogue in {names} can be used ({counts.read} read{f'; {reasons}' if reasons else ''}{malformed}): "
+        "check the format and the columns."
+    )
+
+
+def _say_malformed(notes: Notes, progress: Progress) -> None:
+    if notes.malformed:
+        listed = "; ".join(str(line) for line in notes.lines[:5])
+        more = f" and {notes.malformed - 5} more, listed in the manifest" if notes.malformed > 5 else ""
+        progress.say(f"{notes.malformed} lines could not be read and were left out: {listed}{more}.")
+    if notes.reopened:
+        progress.say(
+            f"{notes.reopened} dialogues come in several pieces: sort the file by dialogue to have them whole."
+        )

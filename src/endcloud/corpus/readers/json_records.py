@@ -1,0 +1,114 @@
+"""JSON Lines, or one JSON array of any size, as a stream of numbered records."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Iterator
+
+from endcloud.corpus.readers.notes import Notes
+from endcloud.corpus.readers.source import Source
+from endcloud.types import Message
+
+Record = dict[str, object]
+_STRUCTURE = re.compile(r'\\.|["\[\]{}\n]')
+_BROKEN = re.compile(r"[\udc80-\udcff]")
+LONGEST_RECORD = 16 << 20  # characters; a longer one is a bracket that never closes
+
+
+def names_key(head: str, keys: Iterable[str]) -> bool:
+    """Whether a JSON text (lines or array) that begins like this holds all these keys."""
+    looks_like_json = any(line.lstrip().startswith(("{", "[")) for line in head.splitlines()[:20])
+    return looks_like_json and all(re.search(rf'(?<!\\)"{key}"\s*:', head) for key in keys)
+
+
+def records(source: Source, notes: Notes) -> Iterator[tuple[int, Record]]:
+    """(line number, JSON object) of each record; what is no JSON object is noted as malformed."""
+    texts = _elements(source, notes) if source.head().lstrip().startswith("[") else source.lines(notes)
+    for number, text in texts:
+        if not text.strip():
+            continue
+        try:
+            value = json.loads(text)
+        except (json.JSONDecodeError, RecursionError) as error:
+            notes.reject(source.name, number, f"is not JSON ({str(error)[:80]})")
+            continue
+        if isinstance(value, dict) and not _BROKEN.search(text):
+            yield number, value
+        else:
+            reason = f"is not {source.encoding.upper()} text" if isinstance(value, dict) else "is not a JSON object"
+            notes.reject(source.name, number, reason)
+
+
+def _elements(source: Source, notes: Notes) -> Iterator[tuple[int, str]]:
+    """The elements of a top-level array, cut by counting brackets outside strings, one pass, bounded memory.
+
+    A JSON string holds no raw line break, so a quote that is never closed spoils its own element only.
+    """
+    depth, in_string, line, start, carried = 0, False, 1, 1, ""
+    element: list[str] = []
+    length = 0
+    for piece in source.pieces(notes):
+        text = carried + piece
+        carried = "\\" if text.endswith("\\") else ""
+        text = text.removesuffix("\\")
+        position = 0
+        for match in _STRUCTURE.finditer(text):
+            mark = match.group()
+            if mark == "\n":
+                line, in_string = line + 1, False
+            elif mark == '"':
+                in_string = not in_string
+            elif in_string or mark[0] == "\\":
+                continue
+            elif mark in "[{":
+                depth += 1
+                if depth == 2:
+                    position, start = match.start(), line
+            else:
+                depth -= 1
+                if depth == 1:
+                    element.append(text[position : match.end()])
+                    yield start, "".join(element)
+                    element, length = [], 0
+        if depth >= 2:
+            element.append(text[position:])
+            length += len(text) - position
+        if length > LONGEST_RECORD:
+            notes.reject(source.name, start, "opens a bracket that is never closed; the rest was left out")
+            return
+    if depth >= 1:
+        notes.reject(source.name, start, "opens a bracket that is never closed")
+
+
+def text_of(content: object) -> str | None:
+    """The text of a message content: a string, or OpenAI's list of parts; None where it is neither."""
+    if content is None:
+        return ""
+    if isinstance(content, str):
+        return content
+    if isinstance(content, list):
+        parts = [part.get("text") for part in content if isinstance(part, dict) and part.get("type") == "text"]
+        return " ".join(part for part in parts if isinstance(part, str))
+    return None
+
+
+def identity(record: Record, messages: Iterable[Message]) -> str:
+    """The record's own id, else a digest of what was said."""
+    for key in ("id", "conversation_id", "dialogue_id", "session_id"):
+        if isinstance(record.get(key), (str, int)) and str(record[key]):
+            return str(record[key])
+    return digest_of(messages)
+
+
+def digest_of(messages: Iterable[Message]) -> str:
+    """A stable name for a dialogue without one, from its content."""
+    said = json.dumps([[message.role, message.content] for message in messages], ensure_ascii=True)
+    return hashlib.sha256(said.encode()).hexdigest()[:16]
+
+
+def customer_of(record: Record) -> str:
+    """The customer's id where the record names one."""
+    value = record.get("customer", "")
+    return str(value) if isinstance(value, (str, int)) else ""
