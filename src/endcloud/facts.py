@@ -3,7 +3,7 @@
 Similarity cannot tell 59 from 99, so wherever replies are compared, facts are compared too: the teacher's
 labels against what it was told, replies against the shop's truth, and old material against new policies.
 Two spellings of one fact are one `Fact`: 五十九元, 59块 and ５９.00元 are all `number 59 元`. Masks such as
-`[电话_1]` and a corpus' own marks such as `[数字x]` state nothing. Pure and of the standard library only.
+`[电话_1]` and a corpus' own marks such as `<数字>` and `[数字x]` state nothing. Pure and of the standard library only.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Literal
 
 Kind = Literal["number", "date", "time", "size", "material", "yes/no"]
 
-_MARK = re.compile(r"\[[^\[\]\n]{1,24}\]")
+_MARK = re.compile(r"\[[^\[\]\n]{1,24}\]|<[一-鿿]{1,8}>")
 
 
 @dataclass(frozen=True, slots=True, order=True)
