@@ -21,7 +21,9 @@ from typing import Any
 _DIGITS = {c: i for i, c in enumerate("零一二三四五六七八九")} | {"两": 2, "〇": 0}
 _SCALES = {"十": 10, "百": 100, "千": 1000}
 _UNITS = r"(?:元|块|天|个?小时|个?工作日|点|折|件(?!套)|号|日|分钟|次|周|个?星期|个月|年|厘米)"
-_NUMERAL = re.compile(rf"[零〇一二两三四五六七八九十百千]+(?={_UNITS})|(?<=[满减返赔补加])[零〇一二两三四五六七八九十百千]{{2,}}")
+_NUMERAL = re.compile(
+    rf"[零〇一二两三四五六七八九十百千]+(?={_UNITS})|(?<=[满减返赔补加])[零〇一二两三四五六七八九十百千]{{2,}}"
+)
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 _PLACEHOLDER = re.compile(r"\[[^\[\]]*\]")
 _CLAUSE_END = re.compile(r"[,。!?;~…\n]")
