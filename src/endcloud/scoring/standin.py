@@ -176,7 +176,9 @@ def _bounded(first: str, second: str, value: float) -> float | None:
 
 
 def _write(path: Path, digest: str, pairs: Sequence[tuple[str, str]], tensors: dict[str, Matrix]) -> None:
-    whole_files.write(path / "weights.safetensors", save_tensors(tensors))
+    # safetensors writes the memory as it lies: an array in Fortran order would come back scrambled.
+    ordered = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
+    whole_files.write(path / "weights.safetensors", save_tensors(ordered))
     recipe = {"digest": digest, "recipe": RECIPE, "seed": _SEED, "pairs": len(pairs)}
     # Last, since its presence says that the rest is there.
     whole_files.write(path / "recipe.json", json.dumps(recipe, indent=2) + "\n")

@@ -35,6 +35,7 @@ RELEVANCE_FEATURES = (
     "like what was said",
     "closest to what was said",
     "meaning of what was said",
+    "closest in meaning to what was said",
     "facts known",
     "no contradiction",
     "states something",
@@ -98,6 +99,7 @@ class Memory:
             (weight * literal).sum(axis=1),
             literal.max(axis=1),
             (weight * latent).sum(axis=1),
+            latent.max(axis=1),
         ]
         return np.column_stack([*columns, facts])
 
@@ -108,7 +110,7 @@ class Memory:
         theirs = [(float(w), self._stated[row]) for w, row in zip(weight, near, strict=True)]
         known = min((_support(fact, asked, theirs) for fact in ours), default=1.0)
         speaking = sum(w for w, facts in theirs if facts)  # how much a reply to this query is expected to state
-        against = sum(w for w, facts in theirs if facts and not facts & ours)
+        against = sum(float(w) for w, row in zip(weight, near, strict=True) if contradictions(reply, self.replies[row]))
         return known, 1.0 - against, 1.0 if ours else 1.0 - speaking
 
     def _fit_meaning(self) -> Matrix:
