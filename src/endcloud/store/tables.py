@@ -39,6 +39,7 @@ class LabelRow(Table):
     key: Mapped[str] = mapped_column(String(80), index=True)
     text: Mapped[str] = mapped_column(Text)
     reason: Mapped[str] = mapped_column(String(80))
+    note: Mapped[str] = mapped_column(Text)
     model: Mapped[str] = mapped_column(String(200))
     prompt: Mapped[str] = mapped_column(String(80))
     terms: Mapped[str] = mapped_column(Text)

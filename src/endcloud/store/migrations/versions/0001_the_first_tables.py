@@ -17,6 +17,7 @@ def upgrade() -> None:
         sa.Column("key", sa.String(length=80), nullable=False),
         sa.Column("text", sa.Text(), nullable=False),
         sa.Column("reason", sa.String(length=80), nullable=False),
+        sa.Column("note", sa.Text(), nullable=False),
         sa.Column("model", sa.String(length=200), nullable=False),
         sa.Column("prompt", sa.String(length=80), nullable=False),
         sa.Column("terms", sa.Text(), nullable=False),
