@@ -1,0 +1,85 @@
+"""Personal marks with letters in them: e-mail, chat accounts, order and parcel codes, documents, plates.
+
+Each pattern is anchored at something rare (an `@`, a cue, a plate's province) and every quantifier is bounded:
+an e-mail pattern that may start anywhere is quadratic on a long run of letters.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from endcloud.privacy.finding import Finding
+
+# E-mail is looked for around its at sign, so that a long text without one costs nothing.
+_AT = re.compile(
+    r" {0,2}@ {0,2}| ?[(\[] ?(?i:at) ?[)\]] ?| (?i:at) (?=[A-Za-z0-9-]{1,40} ?(?:\.|(?i:dot)))|艾特|#(?=[A-Za-z0-9-]{1,40}\.(?:com|cn|net))"
+)
+_LOCAL = re.compile(r"[A-Za-z0-9._%+\-]{1,64}$")
+_DOMAIN = re.compile(
+    r"(?:[A-Za-z0-9-]{1,63} {0,1}(?:\.|点| dot |\(dot\)) {0,1}){1,6}(?:[A-Za-z]{2,24})(?![A-Za-z0-9-])", re.IGNORECASE
+)
+
+_CUED = re.compile(
+    r"(?:(?P<微信>微信号?|威信|薇信|[vV]信|加[vV]|(?i:(?<![a-z])(?:vx|wx|wechat)))"
+    r"|(?P<支付宝>支付宝账?帐?号?|(?i:alipay))"
+    r"|(?P<QQ>[qQ]{2}号?|扣扣号?))"
+    r"(?:账号|帐号|号|号码|(?i: ?id| account))?[ ]{0,2}(?:是|为|叫|:|=|(?i:is))?[ ]{0,2}"
+    r"(?P<account>(?:[A-Za-z](?=[A-Za-z0-9_-]{0,18}[0-9_-])|(?<=[:是为=] )[A-Za-z]|(?<=[:是为=])[A-Za-z])[A-Za-z0-9_-]{5,19})(?![A-Za-z0-9_@.-])"
+)
+_ORDER_CODE = re.compile(
+    r"(?:(?P<运单>快递单?号?|运单号?|物流单?号?|包裹号?|(?i:tracking)(?i: ?(?:number|no\.?|id))?)"
+    r"|(?P<订单>订单(?:编?号|号码)?|单号|交易号|流水号|(?i:(?<![a-z])order)(?i: ?(?:number|no\.?|id))?))"
+    r"[ ]{0,2}(?:是|为|:|=|#|(?i:is))?[ #]{0,2}"
+    r"(?P<code>(?=[A-Za-z0-9-]{0,24}[0-9]{3})[A-Za-z0-9](?:[A-Za-z0-9-]{4,30})[A-Za-z0-9])(?![A-Za-z0-9])"
+)
+_PARCEL = re.compile(r"(?<![A-Za-z0-9])(?:[A-Z]{1,4}[0-9]{10,20}|[A-Z]{2}[0-9]{9}[A-Z]{2})(?![A-Za-z0-9])")
+_PASSPORT = re.compile(r"(?<![A-Za-z0-9])(?:[EGDSPHMegdsphm][0-9]{8}|[Ee][A-Za-z][0-9]{7})(?![A-Za-z0-9])")
+_CREDIT_CODE = re.compile(
+    r"(?<![A-Za-z0-9])(?=[0-9]{2,16}[A-Z])[0-9A-HJ-NPQRTUWXY]{2}[0-9]{6}[0-9A-HJ-NPQRTUWXY]{10}(?![A-Za-z0-9])"
+)
+_PLATE = re.compile(
+    r"[京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼][A-HJ-NP-Z][ ·•.-]?[A-HJ-NP-Z0-9]{5,6}(?![A-Za-z0-9])"
+)
+_COORDINATES = re.compile(
+    r"(?<![0-9.])-?[0-9]{1,3}\.[0-9]{4,12}[°NSEWnsew]{0,2} ?[,/ ] ?-?[0-9]{1,3}\.[0-9]{4,12}[°NSEWnsew]{0,2}(?![0-9])"
+)
+_BIRTHDAY = re.compile(
+    r"(?:生日|出生(?:日期|年月)?|生于|(?i:date of birth|birth(?:day|date)|\bdob|\bborn))[^0-9\n]{0,6}"
+    r"(?P<date>[0-9]{2,4}[-./年 ][0-9]{1,2}[-./月 ][0-9]{1,4}日?|[0-9]{1,2}月[0-9]{1,2}[日号]?)"
+)
+
+
+def find(text: str, catalogue: frozenset[str]) -> list[Finding]:
+    """The accounts and codes of a view, in its offsets."""
+    found = list(_emails(text))
+    for match in _CUED.finditer(text):
+        found.append(Finding(_kind(match), *match.span("account")))
+    for match in _ORDER_CODE.finditer(text):
+        found.append(Finding(_kind(match), *match.span("code")))
+    found += [Finding("运单", *match.span()) for match in _PARCEL.finditer(text) if match[0] not in catalogue]
+    found += [Finding("证件", *match.span()) for match in _PASSPORT.finditer(text) if match[0] not in catalogue]
+    found += [Finding("信用代码", *match.span()) for match in _CREDIT_CODE.finditer(text) if _is_credit_code(match[0])]
+    found += [Finding("车牌", *match.span()) for match in _PLATE.finditer(text)]
+    found += [Finding("坐标", *match.span()) for match in _COORDINATES.finditer(text)]
+    found += [Finding("生日", *match.span("date")) for match in _BIRTHDAY.finditer(text)]
+    return found
+
+
+def _kind(match: re.Match[str]) -> str:
+    """The name of the cue's group that matched."""
+    return next(kind for kind in ("微信", "支付宝", "QQ", "运单", "订单") if match.groupdict().get(kind))
+
+
+def _emails(text: str) -> Iterator[Finding]:
+    for at in _AT.finditer(text):
+        local = _LOCAL.search(text, max(0, at.start() - 64), at.start())
+        domain = _DOMAIN.match(text, at.end(), at.end() + 254)
+        if local and domain:
+            yield Finding("邮箱", local.start(), domain.end())
+
+
+def _is_credit_code(code: str) -> bool:
+    from stdnum.cn import uscc
+
+    return bool(uscc.is_valid(code))

@@ -1,0 +1,94 @@
+"""Finds personal data in a text: the one detector that ingest, serving and upload share.
+
+The rules (`accounts`, `numbers`, `addresses`, `names`) read the text's view without disguises; what they find
+is cut out of the view, and they read again until nothing is found. So masked text never holds an item that
+this detector would still find, and reading a masked text again changes nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property, lru_cache
+from pathlib import Path
+
+from endcloud.privacy import accounts, addresses, names, numbers
+from endcloud.privacy.finding import Finding, merge
+from endcloud.privacy.normalisation import view
+from endcloud.privacy.placeholders import FORGED, PLACEHOLDER
+
+__all__ = ["Detector", "Finding"]
+
+_ROUNDS = 8  # readings before a text that keeps yielding findings is masked whole
+_REMEMBERED = 512  # texts whose findings are kept: system prompts and the turns of running conversations
+_MODULES = ("accounts", "addresses", "detection", "finding", "names", "normalisation", "numbers", "placeholders")
+
+
+_Spans = tuple[tuple[int, int], ...]
+_Find = Callable[[str, frozenset[str], _Spans], tuple[Finding, ...]]
+
+
+class Detector:
+    """Finds personal data; pure, deterministic, and linear in the length of the text.
+
+    `catalogue_numbers` are numbers of goods, which stay; `allowed` are values that are never masked, such as
+    the shop's own telephone number (both compared without disguises).
+    """
+
+    def __init__(self, catalogue_numbers: frozenset[str] = frozenset(), allowed: frozenset[str] = frozenset()) -> None:
+        self.catalogue_numbers = frozenset(view(number).text.strip() for number in catalogue_numbers)
+        self.allowed = frozenset(view(value).text.strip() for value in allowed)
+        self._remembered: _Find = lru_cache(_REMEMBERED)(self._find)
+
+    @cached_property
+    def digest(self) -> str:
+        """Names these rules: a digest of their source and of what the shop added."""
+        sha = hashlib.sha256()
+        for module in _MODULES:
+            sha.update(Path(__file__).with_name(f"{module}.py").read_bytes().replace(b"\r\n", b"\n"))
+        sha.update("\n".join([*sorted(self.catalogue_numbers), "--", *sorted(self.allowed)]).encode())
+        return sha.hexdigest()[:16]
+
+    def find(self, text: str, placeholders: frozenset[str] = frozenset(), apart: _Spans = ()) -> tuple[Finding, ...]:
+        """Everything personal in `text`, sorted and apart, in offsets of `text`.
+
+        A literal mask is a finding of kind 标记 unless it is one of `placeholders`, which stay. `apart` are
+        spans (sorted, apart) that the caller masks by itself; nothing is found in or across them.
+        """
+        return self._remembered(text, placeholders if "[" in text else frozenset(), apart)
+
+    def _find(self, text: str, placeholders: frozenset[str], apart: _Spans) -> tuple[Finding, ...]:
+        literal = [mark for start, end in _gaps(apart, len(text)) for mark in PLACEHOLDER.finditer(text, start, end)]
+        found = [Finding(FORGED, *mark.span()) for mark in literal if mark[0] not in placeholders]
+        marks = sorted([*apart, *(mark.span() for mark in literal)])
+        for _ in range(_ROUNDS):
+            new = self._read(text, marks)
+            if not new:
+                return tuple(sorted(found))
+            found += new
+            marks = sorted([*marks, *((finding.start, finding.end) for finding in new)])
+        return (Finding("号码", 0, len(text)),)
+
+    def _read(self, text: str, masked: Sequence[tuple[int, int]]) -> list[Finding]:
+        """One reading of `text` with `masked` cut out, in offsets of `text`."""
+        seen = view(text, masked)
+        candidates = [
+            *accounts.find(seen.text, self.catalogue_numbers),
+            *numbers.find(seen.text, self.catalogue_numbers),
+            *addresses.find(seen.text),
+            *names.find(seen.text),
+        ]
+        return [
+            Finding(finding.kind, *seen.original(finding.start, finding.end))
+            for finding in merge(candidates)
+            if not self.allowed or seen.text[finding.start : finding.end] not in self.allowed
+        ]
+
+
+def _gaps(spans: _Spans, length: int) -> Iterator[tuple[int, int]]:
+    """What lies between `spans`."""
+    at = 0
+    for start, end in spans:
+        yield at, start
+        at = end
+    yield at, length

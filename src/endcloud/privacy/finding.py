@@ -1,0 +1,37 @@
+"""What a rule reports: this stretch of text is personal, and of this kind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """text[start:end] is personal data of `kind` (a name of `placeholders.KINDS`, or a shop's own)."""
+
+    kind: str
+    start: int
+    end: int
+
+    def __lt__(self, other: Finding) -> bool:
+        """Findings of one text are in the order of their places."""
+        return (self.start, self.end) < (other.start, other.end)
+
+
+def merge(findings: Iterable[Finding]) -> list[Finding]:
+    """Sorted and apart: findings that overlap become one, of the kind that was reported first.
+
+    The union is masked, not the longer one: cutting one of two overlapping findings would leave a rest that
+    is personal too.
+    """
+    ranked = sorted(enumerate(findings), key=lambda pair: (pair[1].start, pair[0]))
+    merged: list[tuple[int, Finding]] = []
+    for rank, found in ranked:
+        if merged and found.start < merged[-1][1].end:
+            first_rank, first = merged[-1]
+            kind = first.kind if first_rank <= rank else found.kind
+            merged[-1] = (min(rank, first_rank), Finding(kind, first.start, max(first.end, found.end)))
+        else:
+            merged.append((rank, found))
+    return [found for _, found in merged]

@@ -1,0 +1,230 @@
+"""A conversation masked, and text restored: the one function that ingest, serving and upload use.
+
+Values are numbered by first appearance in the conversation, in the order in which they become complete; the
+same value, however it is spelled, keeps one placeholder. A value that was recognised once (a name after its
+cue) is masked wherever else it stands in the conversation. The map back to the values lives in the
+`ConversationMask` and nowhere else: it is rebuilt from the conversation, never stored and never shown.
+
+**Marks of recorded corpora.** A corpus that was desensitised by its publisher holds marks instead of values.
+Cleaning brings each to the one form `[种类x]`; with `corpus_marks=True` a mark of `PERSONAL_MARKS` is numbered
+like the value it stands for (all marks of a kind are one value: the publisher dropped what told them apart),
+and any other (`数字`, `金额`, `日期`, `时间`, `商品快照` …) becomes `<种类>`, which is never numbered nor restored.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from endcloud.errors import UnrestorableError
+from endcloud.privacy import numbers
+from endcloud.privacy.detection import Detector
+from endcloud.privacy.finding import Finding
+from endcloud.privacy.normalisation import view
+from endcloud.privacy.placeholders import FORGED, PLACEHOLDER, canonical, number_of, read, write
+from endcloud.types import Message
+
+#: The kinds of corpus marks that stand for personal values, and the kind their placeholders get.
+PERSONAL_MARKS: Mapping[str, str] = {
+    "订单": "订单", "ORDERID": "订单", "电话": "电话", "姓名": "姓名", "地址": "地址", "站点": "站点", "链接": "链接",
+    "邮箱": "邮箱", "身份证号": "身份证号", "组织机构": "组织机构", "银行卡": "银行卡", "运单": "运单", "微信": "微信", "QQ": "QQ",
+}  # fmt: skip
+
+#: `[种类x]`; a personal kind and JDDC's bare marks also without the x, an order's also as `[ORDERID_1…]`.
+_MARK = re.compile(
+    rf"\[(?P<kind>[一-鿿A-Za-z]{{1,10}}(?:\([一-鿿]{{1,4}}\))?)x\]"
+    rf"|\[(?P<bare>{'|'.join(PERSONAL_MARKS)}|商品快照|父原始)\]|\[(?P<order>ORDERID)_[0-9]{{1,12}}\]"
+)
+
+# Kinds that a cue gave away: without the cue the detector would miss the value, so it is looked for by itself.
+_CUED_KINDS = frozenset(("姓名", "微信", "QQ", "支付宝", "订单", "运单", "电话"))
+_MOST_REMEMBERED = 64  # such values a conversation, so that a hostile one costs no more than its length
+_ROUNDS = 3  # readings until no further value is recognised
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationMask:
+    """A masked conversation and the way back (`protocols.MaskedConversation`).
+
+    `counts` says how many stretches of text were hidden, by kind. The values do not appear in its repr.
+    """
+
+    messages: tuple[Message, ...]
+    counts: Mapping[str, int]
+    placeholders: frozenset[str]
+    detector: str
+    _values: Mapping[str, str] = field(repr=False)
+    _originals: Mapping[str, str] = field(repr=False)
+
+    def restore(self, text: str) -> str:
+        """Puts the real values back into `text`.
+
+        A masked message of this conversation comes back exactly as it was; in any other text a placeholder
+        becomes the first spelling of its value. Placeholders that were in the conversation before it was
+        masked stay as they are. Raises UnrestorableError for a placeholder not in the conversation.
+        """
+        if text in self._originals:
+            return self._originals[text]
+        return PLACEHOLDER.sub(self._value, text)
+
+    def _value(self, match: re.Match[str]) -> str:
+        placeholder = canonical(match)
+        if placeholder in self._values:
+            return self._values[placeholder]
+        if placeholder in self.placeholders:
+            return placeholder
+        raise UnrestorableError(
+            f"The reply holds the placeholder {placeholder!r}, which the conversation does not: do not show it, "
+            "ask again or hand over to a person."
+        )
+
+
+class ConversationMasker:
+    """Masks conversations with one detector (`protocols.Masker`)."""
+
+    def __init__(self, detector: Detector) -> None:
+        self._detector = detector
+        self.detector = detector.digest
+
+    def mask(
+        self,
+        messages: Sequence[Message],
+        *,
+        placeholders: frozenset[str] = frozenset(),
+        corpus_marks: bool = False,
+    ) -> ConversationMask:
+        """Masks a conversation, first message to last; see `protocols.Masker.mask`."""
+        texts = [message.content for message in messages]
+        marks = [_marks(text) if corpus_marks else [] for text in texts]
+        numbering = _Numbering(placeholders)
+        found = self._find(texts, [message.role for message in messages], marks, placeholders, numbering)
+        masked = tuple(
+            Message(message.role, numbering.replace(message.content, findings))
+            for message, findings in zip(messages, found, strict=True)
+        )
+        originals = {new.content: old.content for new, old in reversed(list(zip(masked, messages, strict=True)))}
+        return ConversationMask(
+            messages=masked,
+            counts=Counter(finding.kind for findings in found for finding in findings if finding.kind[0] != "<"),
+            placeholders=frozenset(mark for message in masked for mark in read(message.content)),
+            detector=self.detector,
+            _values=numbering.values,
+            _originals={} if corpus_marks else originals,
+        )
+
+    def unrestorable(self, context: Sequence[Message], reply: str) -> bool:
+        """Whether the (masked) reply holds a personal placeholder that its (masked) context lacks."""
+        wanted = set(read(reply))
+        return bool(wanted) and not wanted <= {mark for message in context for mark in read(message.content)}
+
+    def _find(
+        self,
+        texts: Sequence[str],
+        roles: Sequence[str],
+        marks: Sequence[list[Finding]],
+        placeholders: frozenset[str],
+        numbering: _Numbering,
+    ) -> list[list[Finding]]:
+        """What is hidden in each text, sorted and apart; every value has its number when this returns."""
+        parts = numbers.split_numbers(texts, roles)
+        completed = {(part.text, part.finding.start): part.completed_by for part in parts}
+        extra = [[*found, *(part.finding for part in parts if part.text == at)] for at, found in enumerate(marks)]
+        found: list[list[Finding]] = []
+        for _ in range(_ROUNDS):
+            found = [self._with_findings(text, extra[at], placeholders) for at, text in enumerate(texts)]
+            order = sorted(
+                (completed.get((at, finding.start), at), at, finding.start, finding)
+                for at, findings in enumerate(found)
+                for finding in findings
+            )
+            for _, at, _, finding in order:
+                numbering.placeholder(finding.kind, texts[at][finding.start : finding.end])
+            known = numbering.pattern()
+            again = [_again(text, found[at], known) if known else [] for at, text in enumerate(texts)]
+            if not any(again):
+                break
+            extra = [[*extra[at], *again[at]] for at in range(len(texts))]
+        return found
+
+    def _with_findings(self, text: str, extra: list[Finding], placeholders: frozenset[str]) -> list[Finding]:
+        """`extra` and what the detector finds beside it, sorted and apart."""
+        extra = sorted(extra)
+        found = self._detector.find(text, placeholders, tuple((part.start, part.end) for part in extra))
+        if found and found[0].end - found[0].start == len(text):
+            return list(found)
+        return sorted([*extra, *found])
+
+
+class _Numbering:
+    """Gives each value its placeholder; the same value, however it is spelled, gets the same."""
+
+    def __init__(self, taken: Iterable[str]) -> None:
+        self.values: dict[str, str] = {}
+        self._placeholders: dict[str, str] = {}
+        self._last: Counter[str] = Counter()
+        for placeholder in taken:
+            kind, number = number_of(placeholder)
+            self._last[kind] = max(self._last[kind], number)
+
+    def placeholder(self, kind: str, value: str) -> str:
+        """The placeholder of `value`; `<…>` kinds are their own."""
+        if kind.startswith("<"):
+            return kind
+        same = _same(kind, value)
+        if same not in self._placeholders:
+            self._last[kind] += 1
+            self._placeholders[same] = write(kind, self._last[kind])
+            self.values[self._placeholders[same]] = value
+        return self._placeholders[same]
+
+    def replace(self, text: str, findings: Iterable[Finding]) -> str:
+        pieces = []
+        at = 0
+        for finding in findings:
+            pieces += [text[at : finding.start], self.placeholder(finding.kind, text[finding.start : finding.end])]
+            at = finding.end
+        return "".join([*pieces, text[at:]])
+
+    def pattern(self) -> re.Pattern[str] | None:
+        """Finds the values again that were recognised by their cue."""
+        values = [
+            value
+            for placeholder, value in self.values.items()
+            if number_of(placeholder)[0] in _CUED_KINDS and len(value) >= 2 and "[" not in value
+        ][:_MOST_REMEMBERED]
+        if not values:
+            return None
+        longest_first = "|".join(re.escape(value) for value in sorted(values, key=len, reverse=True))
+        return re.compile(rf"(?<![0-9A-Za-z])(?:{longest_first})(?![0-9A-Za-z])")
+
+
+def _same(kind: str, value: str) -> str:
+    """What two spellings of one value have in common."""
+    if kind == FORGED or value.startswith("["):
+        return f"{kind} {value}"
+    plain = view(value).text
+    compact = re.sub(r"[\W_]", "", plain).lower()
+    digits = numbers.spoken(compact) if kind in ("电话", "号码", "身份证号", "银行卡") else compact
+    return digits.removeprefix("0086").removeprefix("86") if len(digits) > 11 and kind == "电话" else digits or value
+
+
+def _marks(text: str) -> list[Finding]:
+    """The corpus marks of `text`, as findings of the kind that replaces them."""
+    return [Finding(_kind_of(mark), *mark.span()) for mark in _MARK.finditer(text)]
+
+
+def _kind_of(mark: re.Match[str]) -> str:
+    kind = mark["kind"] or mark["bare"] or mark["order"]
+    return PERSONAL_MARKS.get(kind, f"<{kind}>")
+
+
+def _again(text: str, found: Sequence[Finding], known: re.Pattern[str]) -> list[Finding]:
+    """Where a value that was recognised elsewhere stands in the rest of `text`."""
+    again = []
+    at = 0
+    for start, end in [*((finding.start, finding.end) for finding in found), (len(text), len(text))]:
+        again += [Finding("姓名", *match.span()) for match in known.finditer(text, at, start)]
+        at = end
+    return again

@@ -1,0 +1,320 @@
+"""Personal numbers: telephones, resident IDs, bank cards, orders, parcels, and any long bare number.
+
+A text is cut into *runs*: digits with a little punctuation between them. Inside a run, neighbouring groups of
+digits are joined (a number may be written in pieces) and the joined digits are judged by shape, checksum and
+the *cue* in front (`订单号`, `卡号`, `货号` …). So there is one scan however many kinds there are, and its cost
+is linear: a join never grows beyond 21 digits.
+
+Three alphabets are read in turn: digits; digits and Chinese numerals (`一三八…`, 壹, 幺); and homophones
+(腰, 拐, 酒), where only a mobile number counts, since those characters are everyday words.
+
+Prices, dates and times are set aside first; a bare number of eight digits or more stays only if the shop's
+catalogue has it or a goods cue precedes it.
+"""
+
+from __future__ import annotations
+
+import datetime
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from endcloud.privacy.finding import Finding
+from endcloud.privacy.normalisation import View, view
+
+_SEPARATOR = r"[\s\-‐-―−_.·•・,、。/\\*~～|()（）:'\"]"
+_CHINESE = "〇零一二三四五六七八九壹贰叁肆伍陆柒捌玖幺"
+_SOUNDS = {
+    "0": "洞灵林铃oO", "1": "腰妖么易依医衣lI", "2": "两尔儿而", "3": "散伞山", "4": "似寺死思", "5": "吾午舞无",
+    "6": "流溜留", "7": "拐奇器骑", "8": "吧爸巴拔", "9": "勾就酒久",
+}  # fmt: skip
+_DIGITS = str.maketrans(_CHINESE, "001234567891234567891")
+_SPOKEN = _DIGITS | {ord(sound): digit for digit, sounds in _SOUNDS.items() for sound in sounds}
+
+
+def _runs(alphabet: str, least: int) -> re.Pattern[str]:
+    """At least `least` characters of `alphabet`, each followed by at most three separators."""
+    return re.compile(rf"[{alphabet}](?:{_SEPARATOR}{{0,3}}+[{alphabet}]){{{least - 1},}}+")
+
+
+_PLAIN_RUN = _runs("0-9", 5)
+_CHINESE_RUN = _runs(f"0-9{_CHINESE}", 7)
+_SPOKEN_RUN = _runs(f"0-9{_CHINESE}{''.join(_SOUNDS.values())}", 11)
+_GROUP = re.compile(r"[0-9]+")
+_IS_SEPARATOR = re.compile(_SEPARATOR).match
+_MOBILE_WITHIN = re.compile(r"1[3-9][0-9]{9}")
+
+# What looks like a number of somebody and is not: a decimal or price, a date, a time of day.
+_HARMLESS = re.compile(
+    r"(?<![0-9.])[0-9]{1,5}\.[0-9]{1,2}(?![0-9]|\.[0-9])"
+    r"|[¥￥$€£] ?[0-9]{1,7}(?![0-9])(?:\.[0-9]{1,2}(?![0-9]))?"
+    r"|(?<![0-9])[0-9]{1,8}(?=元|块|rmb|RMB)"
+    r"|(?<![0-9][-./])(?<![0-9])(?:19|20)[0-9]{2}([-./年])(?:1[0-2]|0?[1-9])(?:\1|月)(?:3[01]|[12][0-9]|0?[1-9])日?(?![0-9]|[-.][0-9])"
+    r"|(?<![0-9:])[0-2]?[0-9]:[0-5][0-9](?::[0-5][0-9])?(?![0-9:])"
+)
+
+# The cue in front of a number. The last one before the number counts.
+_CUE = re.compile(
+    r"(?P<goods>货号|款号|型号|编码|条形?码|批号|色号|尺码|商品(?:编号|号|[Ii][Dd])?|产品(?:编号)?|宝贝|链接|[sS][kK][uU]|\b[Ii][Tt][Ee][Mm]|[?&]id=|\bEAN|\bISBN|\bMODEL|\b[Mm]odel)"
+    r"|(?P<运单>快递|运单|物流|包裹|(?i:tracking|parcel|waybill))"
+    r"|(?P<订单>订单|单号|交易号|流水号|售后单|(?i:\border))"
+    r"|(?P<身份证号>身份证|证件)"
+    r"|(?P<银行卡>卡号|银行卡|信用卡|储蓄卡|账号|帐号|(?i:\bcard|\baccount))"
+    r"|(?P<支付宝>支付宝|(?i:alipay))"
+    r"|(?P<微信>微信|威信|薇信|[vV]信|(?i:\bvx|\bwx|wechat))"
+    r"|(?P<QQ>[qQ]{2}|扣扣|企鹅号)"
+    r"|(?P<电话>电话|手机|座机|联系|致电|热线|号码|(?i:\btel|phone|\bcall|mobile|\bfax))"
+    r"|(?P<生日>生日|出生|(?i:birth|\bdob))"
+)
+_NEAR = 16  # characters before a number in which a cue is looked for
+_GAP = re.compile(r"[^0-9。！？；\n]{0,7}")
+
+# Digits that a cue alone makes personal: how many there must be at least and at most.
+_CUED_LENGTH = {
+    "订单": (5, 21), "运单": (6, 21), "身份证号": (15, 18), "银行卡": (12, 19), "支付宝": (6, 16), "微信": (5, 12),
+    "QQ": (5, 12), "电话": (7, 12),
+}  # fmt: skip
+
+_MOBILE = re.compile(r"(?:00)?(?:86)?1[3-9][0-9]{9}")
+_LANDLINE = re.compile(r"(?:(?:00)?860?|0)(?:10|2[0-9]|[3-9][0-9]{2})[2-9][0-9]{6,7}|[48]00[0-9]{7}")
+_NORTH_AMERICA = re.compile(r"1?[2-9][0-9]{2}[2-9][0-9]{6}")
+_CARD = re.compile(r"(?:62|60|9[0-9]|4|5[0-9]|3[04-9]|2[2-7])[0-9]{11,17}")
+_EDGE = 48  # characters of a message's beginning and end in which a split number is looked for
+_PIECE = rf"(?P<digits>[0-9{_CHINESE}](?:{_SEPARATOR}{{0,3}}[0-9{_CHINESE}]){{2,16}})"
+_TAIL = re.compile(rf"(?<![0-9]){_PIECE}[^0-9A-Za-z\u4e00-\u9fff]{{0,3}}$")
+_HEAD = re.compile(rf"[^0-9]{{0,6}}{_PIECE}(?![0-9])")
+_MOST = 21  # digits in the longest number that is looked for
+
+
+def find(text: str, catalogue: frozenset[str]) -> list[Finding]:
+    """The personal numbers of a view (see `normalisation`), in its offsets."""
+    quiet = _HARMLESS.sub(lambda match: "\x01" * len(match[0]), text)
+    found = [
+        finding for run in _PLAIN_RUN.finditer(quiet) for finding in _judge(quiet, run.start(), run.group(), catalogue)
+    ]
+    if found:
+        return found
+    for run in _CHINESE_RUN.finditer(quiet):
+        found += _judge(quiet, run.start(), run.group().translate(_DIGITS), catalogue)
+    return found or _homophones(quiet)
+
+
+def spoken(text: str) -> str:
+    """`text` with Chinese numerals and homophones as digits: for comparing values that are known to be numbers."""
+    return text.translate(_SPOKEN)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A piece of a number that was written in two messages; the later one, `completed_by`, completes it."""
+
+    text: int
+    finding: Finding
+    completed_by: int
+
+
+def split_numbers(texts: Sequence[str], roles: Sequence[str]) -> list[Part]:
+    """Numbers that begin at the end of one message and end at the beginning of the same side's next one."""
+    parts: list[Part] = []
+    before: dict[str, tuple[int, View]] = {}
+    used = 0
+    for at, (text, role) in enumerate(zip(texts, roles, strict=True)):
+        seen = view(text[:_EDGE]), view(text[-_EDGE:])
+        head = _HEAD.match(seen[0].text)
+        if role in before and head:
+            earlier, ending = before[role]
+            tail = _TAIL.search(ending.text)
+            taken = used if parts and parts[-1].text == earlier else 0
+            start = len(texts[earlier]) - ending.length
+            kind = _split_kind(tail["digits"], head["digits"]) if tail else None
+            if kind and tail and start + tail.start() >= taken:
+                first = ending.original(*tail.span("digits"))
+                second = seen[0].original(*head.span("digits"))
+                parts.append(Part(earlier, Finding(kind, start + first[0], start + first[1]), at))
+                parts.append(Part(at, Finding(kind, *second), at))
+                used = second[1]
+        before[role] = at, seen[1]
+    return parts
+
+
+def _split_kind(tail: str, head: str) -> str | None:
+    """The kind of the number that `tail` and `head` are together, where only together they are one."""
+    digits = [re.sub(r"[^0-9]", "", piece.translate(_DIGITS)) for piece in (tail, head)]
+    whole = "".join(digits)
+    if _MOBILE.fullmatch(digits[0]) or _MOBILE.fullmatch(digits[1]):
+        return None
+    if _MOBILE.fullmatch(whole):
+        return "电话"
+    if len(whole) == 18 and _is_resident(whole):
+        return "身份证号"
+    return "银行卡" if 13 <= len(whole) <= 19 and _CARD.fullmatch(whole) and _has_luhn(whole) else None
+
+
+def _homophones(text: str) -> list[Finding]:
+    """Mobile numbers written in characters that sound like digits."""
+    found = []
+    for run in _SPOKEN_RUN.finditer(text):
+        letters = run.group()
+        places = [at for at, letter in enumerate(letters) if not _IS_SEPARATOR(letter)]
+        digits = "".join(letters[at] for at in places).translate(_SPOKEN)
+        for mobile in _MOBILE_WITHIN.finditer(digits):
+            start, end = places[mobile.start()], places[mobile.end() - 1] + 1
+            # Everyday words stand beside the number, so its ends are free, unless a digit goes on there.
+            cut = letters[start - 1 : start].isdigit() and letters[start].isdigit()
+            cut = cut or (letters[end - 1].isdigit() and letters[end : end + 1].isdigit())
+            if not cut and not re.sub(_SEPARATOR, "", letters[start:end]).isascii():
+                found.append(Finding("电话", run.start() + start, run.start() + end))
+    return found
+
+
+def _judge(text: str, offset: int, run: str, catalogue: frozenset[str]) -> list[Finding]:
+    """Cuts one run into findings, from left to right."""
+    groups = list(_GROUP.finditer(run))
+    found = []
+    first = 0
+    while first < len(groups):
+        cue = _cue(text, offset + groups[first].start())
+        kind, last = _longest(text, offset, groups, first, cue)
+        if kind is None and _is_bare_number(groups[first].group(), cue, catalogue):
+            kind = "生日" if cue == "生日" else "订单" if cue == "订单" else "号码"
+        if kind is None:
+            first += 1
+            continue
+        start, end = offset + groups[first].start(), offset + groups[last].end()
+        found.append(Finding(kind, _with_prefix(text, start), _with_suffix(text, kind, end)))
+        first = last + 1
+    return found
+
+
+def _longest(
+    text: str, offset: int, groups: Sequence[re.Match[str]], first: int, cue: str | None
+) -> tuple[str | None, int]:
+    """The kind of the longest join of groups from `first` on that is personal, and its last group."""
+    digits = ""
+    kind, last = None, first
+    for at in range(first, len(groups)):
+        digits += groups[at].group()
+        if len(digits) > _MOST:
+            break
+        if len(digits) >= 5:
+            judged = _kind(text, offset, groups[first : at + 1], digits, cue)
+            if judged is not None:
+                kind, last = judged, at
+    if kind is None and _single_digits(groups, first):
+        return "号码", _single_digits(groups, first)
+    return kind, last
+
+
+def _kind(text: str, offset: int, groups: Sequence[re.Match[str]], digits: str, cue: str | None) -> str | None:
+    """What the joined digits of `groups` are, or None."""
+    size = len(digits)
+    whole = len(groups) == 1
+    if size == 17 and text[offset + groups[-1].end() :][:1] in ("x", "X") and _is_resident(digits + "X"):
+        return "身份证号"
+    if size == 18 and _is_resident(digits):
+        return "身份证号"
+    if cue == "goods" and not _MOBILE.fullmatch(digits):
+        return None
+    if cue in _CUED_LENGTH and (whole or cue in ("银行卡", "身份证号", "电话")) and not _MOBILE.fullmatch(digits):
+        least, most = _CUED_LENGTH[cue]
+        if least <= size <= most and not (whole and _is_date(digits)):
+            return cue
+    if 10 <= size <= 15 and (_MOBILE.fullmatch(digits) or _LANDLINE.fullmatch(digits)):
+        return cue if cue in ("微信", "支付宝", "订单", "运单") else "电话"
+    if 8 <= size <= 15 and text[offset + groups[0].start() - 1 : offset + groups[0].start()] == "+":
+        return "电话" if _is_international(digits) else None
+    if not whole and _pieces(groups) in ((3, 3, 4), (1, 3, 3, 4)) and _NORTH_AMERICA.fullmatch(digits):
+        return "电话"
+    if not whole and _pieces(groups) == (3, 2, 4) and text[offset + groups[0].end()] == "-":
+        return "证件"
+    if 13 <= size <= 19 and _CARD.fullmatch(digits) and _has_luhn(digits):
+        return "银行卡"
+    return None
+
+
+def _pieces(groups: Sequence[re.Match[str]]) -> tuple[int, ...]:
+    return tuple(len(group.group()) for group in groups)
+
+
+def _single_digits(groups: Sequence[re.Match[str]], first: int) -> int:
+    """The last of eight or more single digits in a row from `first` on; 0 if there are fewer."""
+    last = first
+    while last < len(groups) and len(groups[last].group()) == 1 and last - first < _MOST:
+        last += 1
+    return last - 1 if last - first >= 8 else 0
+
+
+def _cue(text: str, start: int) -> str | None:
+    """The cue right in front of position `start`, if there is one."""
+    cue = None
+    for cue in _CUE.finditer(text, max(0, start - _NEAR), start):  # noqa: B007 - the last one is wanted
+        pass
+    if cue is None or not _GAP.fullmatch(text, cue.end(), start):
+        return None
+    return cue.lastgroup
+
+
+def _is_bare_number(digits: str, cue: str | None, catalogue: frozenset[str]) -> bool:
+    """A run of eight digits or more that nothing says is goods, or the date of a birth."""
+    if len(digits) < 8 or cue == "goods" or digits in catalogue:
+        return False
+    return cue == "生日" or not _is_date(digits)
+
+
+def _is_date(digits: str) -> bool:
+    """YYYYMMDD of this century or the last."""
+    if len(digits) != 8 or digits[:2] not in ("19", "20"):
+        return False
+    try:
+        datetime.date(int(digits[:4]), int(digits[4:6]), int(digits[6:]))
+    except ValueError:
+        return False
+    return True
+
+
+def _with_prefix(text: str, start: int) -> int:
+    """A telephone's `+` or opening bracket belongs to it."""
+    while start > 0 and text[start - 1] in "+(":
+        start -= 1
+    return start
+
+
+_EXTENSION = re.compile(r" ?(?:转|ext\.?|#) ?[0-9]{1,6}(?![0-9])")
+
+
+def _with_suffix(text: str, kind: str, end: int) -> int:
+    """A resident ID's last X and a telephone's extension belong to it."""
+    if kind == "身份证号" and text[end : end + 1] in ("x", "X"):
+        return end + 1
+    extension = _EXTENSION.match(text, end) if kind == "电话" else None
+    return extension.end() if extension else end
+
+
+def _is_resident(number: str) -> bool:
+    """Whether the checksum and the date of birth are right (ISO 7064 mod 11-2, GB 11643).
+
+    The place of birth is not asked for: tables of places age, and a wrong place hides nobody.
+    """
+    from stdnum.cn import ric
+    from stdnum.exceptions import ValidationError
+
+    try:
+        ric.get_birth_date(number)
+    except (ValidationError, ValueError):
+        return False
+    return bool(ric.calc_check_digit(number) == number[-1])
+
+
+def _has_luhn(digits: str) -> bool:
+    from stdnum import luhn
+
+    return bool(luhn.is_valid(digits))
+
+
+def _is_international(digits: str) -> bool:
+    import phonenumbers
+
+    try:
+        return phonenumbers.is_possible_number(phonenumbers.parse(f"+{digits}", None))
+    except phonenumbers.NumberParseException:
+        return False

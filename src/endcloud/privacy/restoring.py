@@ -1,0 +1,34 @@
+"""A streamed reply restored as it comes, without ever letting an open placeholder through."""
+
+from __future__ import annotations
+
+from endcloud.errors import UnrestorableError
+from endcloud.privacy.placeholders import is_unfinished, open_at
+from endcloud.protocols import MaskedConversation
+
+
+class StreamRestorer:
+    """Restores pieces of a reply; what may be the beginning of a placeholder waits for its end.
+
+    At most `placeholders.LONGEST` - 1 characters wait, so a stray bracket delays a reply by no more.
+    """
+
+    def __init__(self, conversation: MaskedConversation) -> None:
+        self._conversation = conversation
+        self._waiting = ""
+
+    def feed(self, piece: str) -> str:
+        """What can be shown after `piece` has come; raises UnrestorableError for an unknown placeholder."""
+        text = self._waiting + piece
+        cut = open_at(text)
+        self._waiting = text[cut:]
+        return self._conversation.restore(text[:cut]) if cut else ""
+
+    def finish(self) -> str:
+        """The rest; raises UnrestorableError where the reply was cut off inside a placeholder."""
+        rest, self._waiting = self._waiting, ""
+        if is_unfinished(rest):
+            raise UnrestorableError(
+                f"The reply ends inside a placeholder, at {rest!r}: do not show it, ask again with room for more tokens."
+            )
+        return rest
