@@ -9,6 +9,7 @@ no exception of the SDK or of the HTTP library below it leaves this file.
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from contextlib import aclosing, contextmanager
@@ -78,9 +79,10 @@ class OpenAICloud:
         self.host = address.netloc.rpartition("@")[2]
         self._key = key
         self._extra = dict(extra or {})
-        self._client = openai.AsyncOpenAI(
-            base_url=base_url, api_key=key or "none", max_retries=0, timeout=httpx2.Timeout(timeout, pool=None)
-        )
+        self._base_url, self._timeout = base_url, httpx2.Timeout(timeout, pool=None)
+        # A proxy from the environment is right for the internet and wrong for a server on this machine.
+        self._proxies = address.hostname not in ("localhost", "127.0.0.1", "::1")
+        self._open: tuple[asyncio.AbstractEventLoop, openai.AsyncOpenAI] | None = None
 
     def __repr__(self) -> str:
         return f"OpenAICloud(model={self.name!r}, host={self.host!r})"
@@ -90,12 +92,13 @@ class OpenAICloud:
 
         Raises a `CloudError`: `CloudMalformedError` where the stream ends without a finish reason.
         """
-        usage, finish = Tokens(), None
+        usage, finish, refused = Tokens(), None, False
         with self._own_errors():
             async with aclosing(self._chunks(request)) as chunks:
                 async for chunk in chunks:
                     usage = _tokens(chunk) or usage
                     for choice in (chunk.choices or [])[:1]:
+                        refused = refused or bool(choice.delta and choice.delta.refusal)
                         finish = _finish(choice.finish_reason) or finish
                         text = choice.delta.content if choice.delta else None
                         if text:
@@ -104,18 +107,34 @@ class OpenAICloud:
             raise CloudMalformedError(
                 f"The stream of {self.name!r} ended without a finish reason, so the answer was cut off; ask again."
             )
-        yield Delta("", finish=finish, tokens=usage if usage != Tokens() else None)
+        yield Delta("", finish="content_filter" if refused else finish, tokens=usage if usage != Tokens() else None)
 
     async def close(self) -> None:
         """Closes the connections."""
-        await self._client.close()
+        if self._open is not None:
+            await self._open[1].close()
+            self._open = None
+
+    def _client(self) -> openai.AsyncOpenAI:
+        """The SDK's client of the running event loop: its connections cannot outlive the loop they were made in."""
+        loop = asyncio.get_running_loop()
+        if self._open is None or self._open[0] is not loop:
+            client = openai.AsyncOpenAI(
+                base_url=self._base_url,
+                api_key=self._key or "none",
+                max_retries=0,
+                timeout=self._timeout,
+                http_client=openai.DefaultAsyncHttpxClient(trust_env=self._proxies),
+            )
+            self._open = (loop, client)
+        return self._open[1]
 
     async def _chunks(self, request: MaskedRequest) -> AsyncGenerator[ChatCompletionChunk]:
         sampling = request.sampling
         messages = cast(
             "list[ChatCompletionMessageParam]", [{"role": m.role, "content": m.content} for m in request.messages]
         )
-        stream = await self._client.chat.completions.create(
+        stream = await self._client().chat.completions.create(
             model=self.name,
             messages=messages,
             stream=True,

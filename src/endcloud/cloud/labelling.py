@@ -278,6 +278,7 @@ class _Run:
         prompt = group[0]
         worst = self.prices.worst(prompt.request.messages, prompt.request.sampling.max_tokens)
         for attempt in range(1, self.retry.attempts + 1):
+            await self.pace.turn()
             reservation = await self._reserve(worst)
             self._in_flight += 1
             try:
@@ -295,7 +296,6 @@ class _Run:
         A cancelled call settles nothing: its reservation counts as spent, since the provider may have answered.
         """
         prompt, answer = group[0], None
-        await self.pace.turn()
         self.report.calls += 1
         try:
             async with asyncio.timeout(self.retry.deadline):

@@ -54,15 +54,18 @@ class Pace:
         self._gap = 60 / calls_per_minute if calls_per_minute > 0 else 0.0
         self._clock = clock
         self._next = 0.0
+        self._held_until = 0.0
 
     async def turn(self) -> None:
         """Returns when the next call may start."""
-        now = self._clock.now().timestamp()
-        start = max(now, self._next)
+        start = max(self._now(), self._next)
         self._next = start + self._gap
-        if start > now:
-            await self._clock.sleep(start - now)
+        while (wait := max(start, self._held_until) - self._now()) > 0:
+            await self._clock.sleep(wait)
 
     def hold(self, seconds: float) -> None:
         """Lets nobody start for `seconds`: a provider that asks one caller to slow down means all of them."""
-        self._next = max(self._next, self._clock.now().timestamp() + seconds)
+        self._held_until = max(self._held_until, self._now() + seconds)
+
+    def _now(self) -> float:
+        return self._clock.now().timestamp()

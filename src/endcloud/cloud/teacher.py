@@ -12,7 +12,6 @@ import json
 import re
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import aclosing
 from dataclasses import dataclass, field
 
 from endcloud.cloud.catalogue import Catalogue
@@ -20,7 +19,7 @@ from endcloud.cloud.exemplars import Choice, Exemplars
 from endcloud.cloud.persona import Pair, Persona, prefix, suffix
 from endcloud.cloud.policies import Policies
 from endcloud.errors import CloudMalformedError
-from endcloud.facts import Fact, stated, unsupported
+from endcloud.facts import Fact, unsupported
 from endcloud.protocols import ChatModel
 from endcloud.types import Example, Finish, Message, Request, Sampling, Tokens
 
@@ -88,10 +87,9 @@ class Teacher:
         """Asks once. Raises a CloudError or a PrivacyError; `endcloud.cloud.labelling` decides on asking again."""
         begun, pieces = time.monotonic(), list[str]()
         finish, tokens = None, None
-        async with aclosing(self.cloud.stream(prompt.request)) as stream:  # type: ignore[type-var]  # an async generator
-            async for delta in stream:
-                pieces.append(delta.text)
-                finish, tokens = delta.finish or finish, delta.tokens or tokens
+        async for delta in self.cloud.stream(prompt.request):
+            pieces.append(delta.text)
+            finish, tokens = delta.finish or finish, delta.tokens or tokens
         if finish is None:
             raise CloudMalformedError(f"The answer of {self.cloud.name!r} has no end; ask again.")
         return Answer("".join(pieces).strip(), finish, tokens, time.monotonic() - begun)
@@ -115,12 +113,12 @@ class Teacher:
     def unsupported(self, prompt: Prompt, text: str) -> frozenset[Fact]:
         """The facts of `text` found neither in the question, the history, the catalogue rows, the policies, nor in a
         pair of the prompt that answers the same question and agrees with the policies."""
-        open_facts = unsupported(text, prompt.told) if stated(text) else frozenset[Fact]()
-        open_facts = open_facts and unsupported(text, [*prompt.told, *self.policies.lines])
-        if not open_facts:
-            return open_facts
+        known = [*prompt.told, *self.policies.lines]
+        unknown = unsupported(text, known)
+        if not unknown:
+            return unknown
         agreeing = [pair.reply for pair in prompt.same if self.policies.agree(pair.question, pair.reply)]
-        return unsupported(text, [*prompt.told, *self.policies.lines, *agreeing])
+        return unsupported(text, [*known, *agreeing])
 
     def _prompt(self, example: Example, choice: Choice) -> Prompt:
         head, head_digest = self._prefix(choice.block)
@@ -173,12 +171,10 @@ _REFUSALS = (
     "抱歉，我无法回答",
     "很抱歉，我无法回答",
     "对不起，我无法回答",
-    "抱歉，我不能",
     "作为一个人工智能",
     "作为一个AI",
     "作为AI",
     "I'm sorry, but I can't",
-    "I cannot",
 )
 
 
