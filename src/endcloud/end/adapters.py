@@ -38,6 +38,11 @@ class Adapter:
         found = {name: weight for name, weight in self.peft.named_parameters() if weight.requires_grad}
         return dict(sorted(found.items()))
 
+    @property
+    def virtual_tokens(self) -> int:
+        """Positions that the adapter puts in front; 0 for LoRA."""
+        return 0 if isinstance(self.method, LoRA) else self.method.virtual_tokens
+
     def key_values(self) -> torch.Tensor | None:
         """The flat key/values in front, (virtual tokens, layers · 2 · heads · head size); None for LoRA."""
         if isinstance(self.method, LoRA):
@@ -69,6 +74,11 @@ class Adapter:
         state = get_peft_model_state_dict(self.peft)
         return {name: tensor.detach().cpu().clone().contiguous() for name, tensor in sorted(state.items())}
 
+    def load_served_state(self, state: Tensors) -> None:
+        """Puts PEFT's own file back (LoRA). Raises VersionError where keys, shapes or values are not right."""
+        check_state(self.served_state(), state)
+        set_peft_model_state_dict(self.peft, dict(state))
+
     def config(self) -> PeftConfig:
         return self.peft.peft_config["default"]
 
@@ -86,8 +96,7 @@ def attach(base: BaseModel, method: Method) -> Adapter:
 def load_lora(base: BaseModel, method: LoRA, state: Tensors) -> PreTrainedModel:
     """A tree of the base with these LoRA matrices in it, for answering. Raises VersionError for wrong keys."""
     adapter = attach(base, method)
-    check_state(adapter.served_state(), state)
-    set_peft_model_state_dict(adapter.peft, dict(state))
+    adapter.load_served_state(state)
     adapter.peft.eval().requires_grad_(False)
     return adapter.model
 

@@ -51,6 +51,12 @@ class BaseModel:
     dtype: torch.dtype
     compute: torch.dtype
 
+    @property
+    def label(self) -> str:
+        """The name to write into versions: a hub name, or the last part of a directory, never a machine's path."""
+        path = Path(self.name).expanduser()
+        return path.resolve().name if path.is_dir() else self.name
+
     def tree(self) -> PreTrainedModel:
         """The model with modules of its own on the same weights: an adapter put into it disturbs nobody else."""
         tensors: list[torch.Tensor] = [*self.model.parameters(), *self.model.buffers()]

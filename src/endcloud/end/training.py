@@ -1,0 +1,286 @@
+"""Training, from examples to a version: one loop, to be read from top to bottom.
+
+Only the adapter's weights move; the base stays as it is, shared with whoever else uses it. Every step takes its
+rows by number and its dropout from the seed, so a training that was killed and goes on from its checkpoint ends
+with the very weights of one that was not, and two processes under accelerate, each with half the rows of every
+step, follow the loss curve of one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from itertools import islice
+from pathlib import Path
+
+import torch
+from accelerate import PartialState
+from accelerate.utils import reduce
+
+from endcloud.end import versions as version_files
+from endcloud.end.adapters import Adapter, attach
+from endcloud.end.base_model import BaseModel
+from endcloud.end.batches import Batch, endless_rows, make_batch, pack, token_losses, weighted_loss
+from endcloud.end.chat_format import ChatFormat, Tokenized
+from endcloud.end.checkpoint import (
+    Checkpoint,
+    TrainingLog,
+    optimizer_tensors,
+    read_checkpoint,
+    restore_optimizer,
+)
+from endcloud.end.methods import LoRA, Method, TrainingPlan, as_settings
+from endcloud.end.prompt_start import example_prompt, start_from_prompt
+from endcloud.errors import TrainingError, VersionError
+from endcloud.protocols import Progress, ProgressTask, Versions
+from endcloud.types import AdapterVersion, Example
+
+RECIPE = 1
+"""Raised whenever a change of this code makes other weights from the same input."""
+
+_FINAL_RATE = 0.1
+"""The share of the learning rate that the cosine ends with."""
+
+
+class PeftTrainer:
+    """Trains one method by one plan on one base; implements `protocols.Trainer`.
+
+    `system` is the role sentence in front of every example, as in serving. `work` is a directory for the
+    checkpoint. `parent` is the version to go on from; empty to start from the base.
+    """
+
+    def __init__(
+        self,
+        base: BaseModel,
+        method: Method,
+        plan: TrainingPlan,
+        versions: Versions,
+        *,
+        system: str,
+        work: Path,
+        parent: str = "",
+    ) -> None:
+        self.base, self.method, self.plan, self.versions = base, method, plan, versions
+        self.system, self.work, self.parent = system, work, parent
+        self.format = ChatFormat(base.tokenizer)
+        self.pad_id = int(base.tokenizer.pad_token_id or 0)
+
+    def train(self, train: Sequence[Example], validation: Sequence[Example], progress: Progress) -> AdapterVersion:
+        """Learns from `train`, keeping the weights that do best on `validation`, and writes the version.
+
+        Examples with a reason for exclusion are left out. A training that was done before, with the very same
+        base, examples and settings, gives its version at once. Raises TrainingError where there is nothing to
+        learn or the loss is no number any more, VersionError where the parent does not fit.
+        """
+        learned = [example for example in train if not example.excluded and example.weight > 0]
+        judged = [example for example in validation if not example.excluded][: self.plan.validation_examples]
+        if not learned:
+            raise TrainingError(f"None of the {len(train)} training examples may be trained on; prepare or label more.")
+        fingerprint = self._fingerprint(learned, judged)
+        if (known := self._known(fingerprint)) is not None:
+            progress.say(f"Version {known.digest} was trained from exactly this before and is used again.")
+            return known
+        texts = [self._tokenized(example) for example in learned]
+        rows_of_validation = self._validation_batches([self._tokenized(example) for example in judged])
+        devices = [self.base.device] if self.base.device.type == "cuda" else []
+        began = time.monotonic()
+        with (
+            torch.random.fork_rng(devices),
+            progress.task(f"train {self.method.name}", self.plan.steps, "steps") as task,
+        ):
+            adapter = self._start(texts)
+            log, tokens = self._learn(adapter, texts, rows_of_validation, fingerprint, task)
+        version = self._keep(adapter, [example.id for example in learned], fingerprint, log)
+        seconds = time.monotonic() - began
+        figures = {"train_seconds": seconds, "train_tokens_per_second": tokens / seconds, **_figures(log)}
+        if PartialState().is_main_process:
+            self.versions.measure(version.digest, figures)
+            self._checkpoint_path(fingerprint).unlink(missing_ok=True)
+        return version
+
+    def _learn(
+        self,
+        adapter: Adapter,
+        texts: Sequence[Tokenized],
+        validation: Sequence[Batch],
+        fingerprint: str,
+        task: ProgressTask,
+    ) -> tuple[TrainingLog, int]:
+        """The loop. Leaves the best weights in the adapter; returns the curves and the tokens it saw."""
+        plan, state = self.plan, PartialState()
+        weights = adapter.parameters()
+        optimizer = torch.optim.AdamW(weights.values(), lr=plan.learning_rate, weight_decay=plan.weight_decay)
+        log, best, done = TrainingLog(), adapter.trainable_state(), 0
+        path = self._checkpoint_path(fingerprint)
+
+        if (checkpoint := read_checkpoint(path, fingerprint)) is not None:
+            adapter.load_trainable_state(checkpoint.weights)
+            restore_optimizer(optimizer, weights, checkpoint.optimizer)
+            log, best, done = checkpoint.log, dict(checkpoint.best), checkpoint.step
+            task.advance(done)
+        elif validation:
+            log.validation.append((0, self._validation_loss(adapter, validation)))
+
+        rows_a_step = plan.rows * plan.accumulation
+        rows = endless_rows(texts, packing=plan.packing, row_tokens=plan.row_tokens, seed=plan.seed)
+        rows = islice(rows, done * rows_a_step, None)
+        began, seen = time.monotonic(), 0
+
+        for step in range(done, plan.steps):
+            for group in optimizer.param_groups:
+                group["lr"] = plan.learning_rate * rate_at(step, plan)
+
+            # Every process draws all rows of the step and works on its share. Sums are added up over rows and
+            # processes and divided once, so it does not matter how rows are spread.
+            mine = list(islice(rows, rows_a_step))[state.process_index :: state.num_processes]
+            loss_sum, weight_sum = 0.0, 0.0
+            adapter.peft.train()
+            optimizer.zero_grad()
+            for start in range(0, len(mine), plan.rows):
+                batch = make_batch(
+                    [[texts[number] for number in row] for row in mine[start : start + plan.rows]], self.pad_id
+                )
+                torch.manual_seed(hash((plan.seed, step, start, state.process_index)) % 2**63)
+                loss, weight = self._loss(adapter, batch.to(self.base.device))
+                torch.autograd.backward(loss)
+                loss_sum, weight_sum, seen = loss_sum + float(loss.detach()), weight_sum + weight, seen + batch.tokens
+
+            sums = reduce(torch.tensor([loss_sum, weight_sum], dtype=torch.float64, device=self.base.device), "sum")
+            mean_loss = float(sums[0] / sums[1])
+            if not math.isfinite(mean_loss):
+                raise TrainingError(
+                    f"The loss of {self.method.name} is {mean_loss!r} at step {step + 1}; "
+                    f"use a learning rate below {plan.learning_rate!r}."
+                )
+            for parameter in weights.values():
+                gradient = parameter.grad if parameter.grad is not None else torch.zeros_like(parameter)
+                parameter.grad = reduce(gradient, "sum") / sums[1].to(gradient.dtype)
+            torch.nn.utils.clip_grad_norm_(weights.values(), plan.clip)
+            optimizer.step()
+
+            log.loss.append((step + 1, mean_loss))
+            rate = seen * state.num_processes / (time.monotonic() - began)
+            task.advance(1, loss=round(mean_loss, 4), tokens_per_second=round(rate))
+
+            if (step + 1) % plan.check_every == 0 or step + 1 == plan.steps:
+                if validation:
+                    log.validation.append((step + 1, self._validation_loss(adapter, validation)))
+                if not validation or log.validation[-1][1] <= min(loss for _, loss in log.validation):
+                    best, log.best_step = adapter.trainable_state(), step + 1
+                if state.is_main_process:
+                    moments = optimizer_tensors(optimizer, weights)
+                    Checkpoint(fingerprint, step + 1, log, adapter.trainable_state(), moments, best).write(path)
+                state.wait_for_everyone()
+
+        adapter.load_trainable_state(best)
+        return log, seen * state.num_processes
+
+    def _loss(self, adapter: Adapter, batch: Batch) -> tuple[torch.Tensor, float]:
+        """The weighted sum of token losses and the sum of weights of one batch."""
+        compute = self.base.compute
+        with torch.autocast(self.base.device.type, dtype=compute, enabled=compute != torch.float32):
+            losses, segments = token_losses(adapter.model, batch, adapter.key_values(), compute)
+        return weighted_loss(losses, segments, batch.weights)
+
+    @torch.no_grad()
+    def _validation_loss(self, adapter: Adapter, batches: Sequence[Batch]) -> float:
+        adapter.peft.eval()
+        sums = [self._loss(adapter, batch.to(self.base.device)) for batch in batches]
+        return sum(float(loss) for loss, _ in sums) / sum(weight for _, weight in sums)
+
+    def _validation_batches(self, texts: Sequence[Tokenized]) -> list[Batch]:
+        rows = list(pack(texts, self.plan.row_tokens, range(len(texts))))
+        size = self.plan.rows * 2
+        chunks = [rows[start : start + size] for start in range(0, len(rows), size)]
+        return [make_batch([[texts[number] for number in row] for row in chunk], self.pad_id) for chunk in chunks]
+
+    def _start(self, texts: Sequence[Tokenized]) -> Adapter:
+        """A fresh adapter; from the parent, from a real prompt, or at random by the seed."""
+        torch.manual_seed(self.plan.seed)
+        adapter = attach(self.base, self.method)
+        if self.parent:
+            self._load_parent(adapter)
+        elif not isinstance(self.method, LoRA) and self.method.start == "prompt":
+            start_from_prompt(adapter, example_prompt(texts, self.method.virtual_tokens))
+        return adapter
+
+    def _load_parent(self, adapter: Adapter) -> None:
+        path = self.versions.path(self.parent)
+        parent = version_files.verify(path, self.base.digest)
+        if parent.method != self.method.name:
+            raise VersionError(
+                f"The parent {self.parent!r} was trained by {parent.method!r}, not {self.method.name!r}; "
+                "train by its method or start from the base."
+            )
+        if isinstance(self.method, LoRA):
+            adapter.load_served_state(version_files.weights_of(path))
+        else:
+            adapter.load_trainable_state(version_files.weights_of(path, version_files.ENCODER))
+
+    def _keep(self, adapter: Adapter, examples: Sequence[str], fingerprint: str, log: TrainingLog) -> AdapterVersion:
+        settings = {
+            **as_settings(self.method, self.plan),
+            "system": self.system,
+            "fingerprint": fingerprint,
+            "compute": str(self.base.compute).removeprefix("torch."),
+        }
+        content = version_files.content_of(
+            adapter,
+            base_name=self.base.label,
+            base_digest=self.base.digest,
+            parent=self.parent,
+            examples=examples,
+            settings=settings,
+            log=log.as_json(),
+        )
+        if PartialState().is_main_process:
+            version_files.write(content, self.versions.path)
+            self.versions.add(content.version)
+        PartialState().wait_for_everyone()
+        return content.version
+
+    def _tokenized(self, example: Example) -> Tokenized:
+        return self.format.tokenized(example, self.system, self.plan.input_tokens, self.plan.output_tokens)
+
+    def _known(self, fingerprint: str) -> AdapterVersion | None:
+        """The version that this very training made before, if it is still whole."""
+        for version in self.versions.all():
+            if version.settings.get("fingerprint") == fingerprint:
+                try:
+                    return version_files.verify(self.versions.path(version.digest), self.base.digest)
+                except VersionError:
+                    continue
+        return None
+
+    def _fingerprint(self, learned: Sequence[Example], judged: Sequence[Example]) -> str:
+        """SHA-256 of everything that decides the weights."""
+        about = [RECIPE, self.base.digest, str(self.base.compute), self.system, self.parent]
+        digest = hashlib.sha256(json.dumps([about, as_settings(self.method, self.plan)], sort_keys=True).encode())
+        for example in (*learned, *judged):
+            digest.update(json.dumps(asdict(example), sort_keys=True).encode())
+        return digest.hexdigest()
+
+    def _checkpoint_path(self, fingerprint: str) -> Path:
+        return self.work / f"checkpoint-{fingerprint[:16]}.safetensors"
+
+
+def rate_at(step: int, plan: TrainingPlan) -> float:
+    """The share of the learning rate at a step (from 0): a linear warm-up, then a cosine down to a tenth."""
+    warm = max(1, round(plan.steps * plan.warmup))
+    if step < warm:
+        return (step + 1) / warm
+    share = (step - warm) / max(1, plan.steps - warm)
+    return _FINAL_RATE + (1 - _FINAL_RATE) * 0.5 * (1 + math.cos(math.pi * share))
+
+
+def _figures(log: TrainingLog) -> dict[str, float]:
+    """The curve's ends, as metrics of the version."""
+    figures: dict[str, float] = {"train_loss": log.loss[-1][1], "best_step": log.best_step} if log.loss else {}
+    if log.validation:
+        figures |= {"validation_loss_before": log.validation[0][1]}
+        figures |= {"validation_loss": min(loss for _, loss in log.validation)}
+    return figures
