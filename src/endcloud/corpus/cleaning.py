@@ -30,6 +30,8 @@ _LOOSE_MARK = re.compile(rf"[\[［]\s*({_KIND})\s*[xX×＊*]\s*[\]］]")
 _RAW_MARK = re.compile(rf"[\[［]({_RAW})_?(?:[0-9A-Za-z_]*|\[(?:{_KIND})x\])[\]］]")
 _NESTED = re.compile(rf"\[((?:[^\[\]]|\[(?:{_KIND})x\])*\[(?:{_KIND})x\](?:[^\[\]]|\[(?:{_KIND})x\])*)\]")
 
+_MARK = re.compile(rf"\[({_KIND})x\]")
+
 _SEPARATOR = re.compile(r"<sep>|!@@@!|<br\s*/?>", re.IGNORECASE)
 _EMOJI_MARK = re.compile(r"(?:#E(?:-[a-z]?(?:\[数字x\]|\d{1,3})?)?(?![A-Za-z])|/:(?:\d{3}|\^_\^|-W))(?:\s*(?=#E|/:))?")
 _EMOJI_RUN = re.compile(rf"{EMOJI}(?:\s*{EMOJI})+")
@@ -81,6 +83,11 @@ def unify_marks(text: str) -> str:
     while (flattened := _NESTED.sub(r"\1", text)) != text:
         text = flattened
     return text
+
+
+def marks_in(*texts: str) -> frozenset[str]:
+    """The kinds of all marks in cleaned texts."""
+    return frozenset(kind for text in texts for kind in _MARK.findall(text))
 
 
 def unify_emoji(text: str) -> str:

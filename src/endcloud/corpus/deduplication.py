@@ -15,12 +15,14 @@ import re
 import tempfile
 import unicodedata
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 from rensa import RMinHash, RMinHashLSH
 
 from endcloud.types import Message
@@ -33,8 +35,8 @@ PERMUTATIONS = BANDS * ROWS
 SEED = 20_240
 # The sketch estimates Jaccard with a standard deviation of at most 0.045 at 0.8: four of them are allowed for.
 SLACK = 0.18
-# Measured by benchmarks/deduplication.py: LSH about 1,400, sketch 160, offsets and sizes 28.
-BYTES_PER_PAIR = 1_600
+# Measured by benchmarks/deduplication.py --memory: 1,600 to 2,000, as the tables of the LSH happen to be full.
+BYTES_PER_PAIR = 2_000
 
 _SPACES = re.compile(r"\s+")
 _NUMBERED = re.compile(r"_\d+\]")
@@ -73,7 +75,7 @@ class DuplicateIndex:
         self._sketches = np.empty((1024, PERMUTATIONS), dtype=np.uint16)
         self._sizes = array("I")
         self._offsets = array("Q", [0])
-        self._groups = array("q")
+        self._groups = array("Q")
         self._texts = tempfile.TemporaryFile(dir=directory, buffering=0)  # noqa: SIM115  # closed by __exit__
 
     def __enter__(self) -> DuplicateIndex:
@@ -87,69 +89,78 @@ class DuplicateIndex:
     def __len__(self) -> int:
         return len(self._sizes)
 
-    def add(self, text: str, group: str = "") -> Verdict:
-        """Judges one pair, and remembers it where it is new. An empty group belongs to no dialogue."""
-        own = grams(text)
-        sketch = RMinHash.from_token_sets([own], PERMUTATIONS, SEED)[0]
-        digest = np.asarray(sketch.digest(), dtype=np.uint32).astype(np.uint16)
-        group_key = hash(group) if group else 0
-        verdict = self._judge(text, own, sketch, digest, group_key)
+    def add(self, text: str, group: int = 0) -> Verdict:
+        """Judges one pair, and remembers it where it is new. Group 0 is no group."""
+        pair = _Pair.of(text, group)
+        verdict = self._judge(pair)
         if verdict == "new":
-            self._remember(text, len(own), sketch, digest, group_key)
+            self._remember(pair)
         return verdict
 
-    def remember(self, text: str, group: str = "") -> None:
-        """Takes in a pair that was judged new before (a resumed job)."""
-        own = grams(text)
-        sketch = RMinHash.from_token_sets([own], PERMUTATIONS, SEED)[0]
-        digest = np.asarray(sketch.digest(), dtype=np.uint32).astype(np.uint16)
-        self._remember(text, len(own), sketch, digest, hash(group) if group else 0)
+    def remember(self, text: str) -> None:
+        """Takes in a pair that was judged new before (a resumed job, whose dialogues all ended)."""
+        self._remember(_Pair.of(text, 0))
 
-    def _judge(
-        self,
-        text: str,
-        own: set[str],
-        sketch: RMinHash,
-        digest: np.ndarray[tuple[int], np.dtype[np.uint16]],
-        group: int,
-    ) -> Verdict:
-        for candidate in self._candidates(sketch, digest, len(own)):
+    def matches(self, text: str) -> Iterator[tuple[int, float]]:
+        """(place in order of keeping, exact Jaccard index) of the kept pairs at or above the threshold."""
+        pair = _Pair.of(text, 0)
+        for candidate in self._candidates(pair):
+            alike = jaccard(pair.grams, grams(self._text(candidate)))
+            if alike >= self._threshold:
+                yield candidate, alike
+
+    def _judge(self, pair: _Pair) -> Verdict:
+        for candidate in self._candidates(pair):
             other = self._text(candidate)
-            if other == text:
+            if other == pair.text:
                 return "exact duplicate"
-            related = group != 0 and self._groups[candidate] == group
-            if not related and jaccard(own, grams(other)) >= self._threshold:
+            related = pair.group != 0 and self._groups[candidate] == pair.group
+            if not related and jaccard(pair.grams, grams(other)) >= self._threshold:
                 return "near duplicate"
         return "new"
 
-    def _candidates(
-        self, sketch: RMinHash, digest: np.ndarray[tuple[int], np.dtype[np.uint16]], size: int
-    ) -> list[int]:
-        """Kept pairs that share a band, look alike by sketch and size; the most alike first."""
-        found = np.asarray(self._lsh.query(sketch), dtype=np.int64)
+    def _candidates(self, pair: _Pair) -> list[int]:
+        """Kept pairs that share a band and look alike by size and sketch; the most alike first."""
+        found = np.asarray(self._lsh.query(pair.minhash), dtype=np.int64)
         if not len(found):
             return []
-        threshold = min(self._threshold, 1.0)
+        threshold, size = min(self._threshold, 1.0), len(pair.grams)
         sizes = np.frombuffer(self._sizes, dtype=np.uint32)[found]
-        fitting = np.minimum(sizes, size) >= threshold * np.maximum(sizes, size)
-        found = found[fitting]
-        alike = (self._sketches[found] == digest).mean(axis=1)
-        near = alike >= threshold - SLACK
-        order = np.argsort(-alike[near], kind="stable")
-        return [int(candidate) for candidate in found[near][order]]
+        found = found[np.minimum(sizes, size) >= threshold * np.maximum(sizes, size)]
+        alike = (self._sketches[found] == pair.sketch).mean(axis=1)
+        likely = alike >= threshold - SLACK
+        order = np.argsort(-alike[likely], kind="stable")
+        return [int(candidate) for candidate in found[likely][order]]
 
-    def _remember(
-        self, text: str, size: int, sketch: RMinHash, digest: np.ndarray[tuple[int], np.dtype[np.uint16]], group: int
-    ) -> None:
+    def _remember(self, pair: _Pair) -> None:
         key = len(self._sizes)
         if key == len(self._sketches):
             self._sketches = np.concatenate([self._sketches, np.empty_like(self._sketches[: max(1024, key // 2)])])
-        self._sketches[key] = digest
-        self._lsh.insert(key, sketch)
-        self._sizes.append(size)
-        self._groups.append(group)
-        self._offsets.append(self._offsets[-1] + self._texts.write(text.encode()))
+        self._sketches[key] = pair.sketch
+        self._lsh.insert(key, pair.minhash)
+        self._sizes.append(len(pair.grams))
+        self._groups.append(pair.group)
+        self._offsets.append(self._offsets[-1] + self._texts.write(pair.text.encode()))
 
     def _text(self, key: int) -> str:
         start, end = self._offsets[key], self._offsets[key + 1]
         return os.pread(self._texts.fileno(), end - start, start).decode()
+
+
+@dataclass(frozen=True, slots=True)
+class _Pair:
+    """A pair on its way in. `sketch` keeps 16 of each minhash's 32 bits: two unlike ones agree once in 65,536."""
+
+    text: str
+    grams: set[str]
+    minhash: RMinHash
+    sketch: npt.NDArray[np.uint16]
+    group: int
+
+    @classmethod
+    def of(cls, text: str, group: int) -> _Pair:
+        own = grams(text)
+        minhash = RMinHash(PERMUTATIONS, SEED)
+        minhash.update(list(own))
+        sketch = np.asarray(minhash.digest(), dtype=np.uint32).astype(np.uint16)
+        return cls(text, own, minhash, sketch, group)

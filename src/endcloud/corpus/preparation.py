@@ -21,7 +21,7 @@ from itertools import islice
 from pathlib import Path
 
 from endcloud.corpus.boilerplate import ReplyCounts
-from endcloud.corpus.cleaning import clean_dialogue
+from endcloud.corpus.cleaning import clean_dialogue, marks_in
 from endcloud.corpus.dataset import (
     MANIFEST,
     SPLITS,
@@ -39,7 +39,7 @@ from endcloud.corpus.readers.source import Source, find_sources
 from endcloud.corpus.readers.table import TableReader
 from endcloud.corpus.shards import Counts, Shards
 from endcloud.corpus.splitting import split_of
-from endcloud.corpus.windowing import windows
+from endcloud.corpus.windowing import Window, windows
 from endcloud.errors import SourceError
 from endcloud.protocols import Masker, Progress
 from endcloud.types import Dialogue, Example, Message
@@ -157,6 +157,7 @@ class _ExampleMaker:
         counts.masked.update(masked.counts)
         identity = self._masked_identity(dialogue.id)
         split = split_of(dialogue.id, self.options.validation_share, self.options.test_share)
+        lacking = _lacking_marks(cleaned.messages, self.options.context_turns) if marks else frozenset()
         for window in windows(masked.messages, self.options.context_turns):
             if len(window.reply) > self.options.longest_reply:
                 counts.dropped["over-long reply"] += 1
@@ -170,14 +171,30 @@ class _ExampleMaker:
                 origin="natural",
                 source=dialogue.source,
                 split=split,
-                excluded="unrestorable" if self.masker.unrestorable(window.context, window.reply) else "",
+                excluded="unrestorable" if self._unrestorable(window, lacking) else "",
             )
+
+    def _unrestorable(self, window: Window, lacking: frozenset[int]) -> bool:
+        return window.position in lacking or self.masker.unrestorable(window.context, window.reply)
 
     def _masked_identity(self, dialogue: str) -> str:
         """The dialogue's id, or its hash where the id itself is personal (a phone number, an order number)."""
         if not self.masker.mask([Message("user", dialogue)]).counts:
             return dialogue
         return hashlib.sha256(dialogue.encode(errors="replace")).hexdigest()[:16]
+
+
+def _lacking_marks(messages: Sequence[Message], turns: int) -> frozenset[int]:
+    """Positions of the replies that hold a corpus mark whose kind their context lacks.
+
+    This includes marks of things that are not personal: a model that learns `预计[数字x]天` from nothing would
+    promise a customer a number of days that nobody can fill in.
+    """
+    return frozenset(
+        window.position
+        for window in windows(messages, turns)
+        if not marks_in(window.reply) <= marks_in(*(message.content for message in window.context))
+    )
 
 
 def _first_pass(
@@ -195,16 +212,16 @@ def _first_pass(
         progress.task("reading dialogues", bytes_in_all, "B") as task,
     ):
         for example in shards.examples():
-            index.remember(pair_text(example.messages, example.reply), example.dialogue)
+            index.remember(pair_text(example.messages, example.reply))
         dialogues = _dialogues(read, notes, options)
         shown = 0
         for _ in islice(dialogues, total.read):
             pass
         while chunk := list(islice(dialogues, SHARD_DIALOGUES)):
             counts, examples = Counts(), []
-            for dialogue, marks in chunk:
+            for group, (dialogue, marks) in enumerate(chunk, start=total.read + 1):
                 for example in maker.examples(dialogue, marks, counts):
-                    verdict = index.add(pair_text(example.messages, example.reply), example.dialogue)
+                    verdict = index.add(pair_text(example.messages, example.reply), group)
                     if verdict == "new":
                         examples.append(example)
                     else:

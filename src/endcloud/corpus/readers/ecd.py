@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from endcloud.corpus.readers.json_records import digest_of
+from endcloud.corpus.readers.json_records import opening_digest
 from endcloud.corpus.readers.notes import Notes
 from endcloud.corpus.readers.source import Source
 from endcloud.types import Dialogue, Message
@@ -46,7 +46,7 @@ def _dialogue(utterances: list[str], source: str) -> Dialogue:
     messages = tuple(
         Message("assistant" if turn % 2 else "user", join_words(utterance)) for turn, utterance in enumerate(utterances)
     )
-    return Dialogue(digest_of(messages), messages, source)
+    return Dialogue(opening_digest(messages), messages, source)
 
 
 def join_words(segmented: str) -> str:

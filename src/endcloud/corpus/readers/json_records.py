@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from endcloud.corpus.readers.notes import Notes
 from endcloud.corpus.readers.source import Source
@@ -14,6 +14,7 @@ from endcloud.types import Message
 Record = dict[str, object]
 _STRUCTURE = re.compile(r'\\.|["\[\]{}\n]')
 _BROKEN = re.compile(r"[\udc80-\udcff]")
+OPENING = 20
 LONGEST_RECORD = 16 << 20  # characters; a longer one is a bracket that never closes
 
 
@@ -94,18 +95,27 @@ def text_of(content: object) -> str | None:
     return None
 
 
-def identity(record: Record, messages: Iterable[Message]) -> str:
-    """The record's own id, else a digest of what was said."""
+def identity(record: Record, messages: Sequence[Message]) -> str:
+    """The record's own id, else a digest of how the dialogue opens."""
     for key in ("id", "conversation_id", "dialogue_id", "session_id"):
         if isinstance(record.get(key), (str, int)) and str(record[key]):
             return str(record[key])
-    return digest_of(messages)
+    return opening_digest(messages)
 
 
-def digest_of(messages: Iterable[Message]) -> str:
-    """A stable name for a dialogue without one, from its content."""
-    said = json.dumps([[message.role, message.content] for message in messages], ensure_ascii=True)
-    return hashlib.sha256(said.encode()).hexdigest()[:16]
+def opening_digest(messages: Sequence[Message]) -> str:
+    """A stable name for a dialogue without one, from its first turns.
+
+    Such files often hold one conversation several times, each time a turn longer (ECD does): named by its opening
+    it stays in one split. Turns are taken until they hold `OPENING` characters, so that the many dialogues that
+    begin with a mere greeting keep names of their own.
+    """
+    opening: list[list[str]] = []
+    for message in messages:
+        opening.append([message.role, message.content])
+        if sum(len(content) for _, content in opening) >= OPENING:
+            break
+    return hashlib.sha256(json.dumps(opening, ensure_ascii=True).encode()).hexdigest()[:16]
 
 
 def customer_of(record: Record) -> str:

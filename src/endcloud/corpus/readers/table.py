@@ -10,7 +10,7 @@ import csv
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from endcloud.corpus.readers.json_records import digest_of
+from endcloud.corpus.readers.json_records import opening_digest
 from endcloud.corpus.readers.notes import Notes
 from endcloud.corpus.readers.source import Source
 from endcloud.corpus.readers.turns import Turn, group_turns
@@ -42,21 +42,8 @@ CUSTOMER_WORDS = frozenset(
 )
 AGENT_WORDS = frozenset(
     [
-        "1",
-        "assistant",
-        "agent",
-        "waiter",
-        "seller",
-        "staff",
-        "gpt",
-        "bot",
-        "客服",
-        "人工客服",
-        "卖家",
-        "商家",
-        "店铺",
-        "坐席",
-        "机器人",
+        *("1", "assistant", "agent", "waiter", "seller", "staff", "gpt", "bot"),
+        *("客服", "人工客服", "卖家", "商家", "店铺", "坐席", "机器人"),
     ]
 )
 SYSTEM_WORDS = frozenset(["system", "系统", "系统消息", "系统通知"])
@@ -137,7 +124,7 @@ class TableReader:
             messages = (Message("user", row[places["query"]]), Message("assistant", row[places["reply"]]))
             named = row[places["dialogue"]] if "dialogue" in places else ""
             customer = row[places["customer"]] if "customer" in places else ""
-            yield Dialogue(named or digest_of(messages), messages, source.name, customer)
+            yield Dialogue(named or opening_digest(messages), messages, source.name, customer)
 
 
 def _rows(source: Source, delimiter: str, width: int, notes: Notes) -> Iterator[tuple[int, list[str]]]:
