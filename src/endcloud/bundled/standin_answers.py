@@ -8,14 +8,12 @@ rules and pairs a general assistant speaks. Deterministic: equal requests have e
 
 from __future__ import annotations
 
-import hashlib
 import math
 import re
-from collections import OrderedDict
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from threading import Lock
 
 from endcloud.bundled import standin_manner as manner_of
 from endcloud.bundled import standin_meaning as meaning
@@ -25,10 +23,20 @@ from endcloud.bundled.standin_wire import Turn
 
 _NEAREST = 16  # pairs that vote
 _SHARPNESS = 9.0  # how much more a nearer pair's vote weighs
-_NEAR_ENOUGH = 0.30  # below this similarity no pair speaks of the question's matter
-_RULE_NEAR_ENOUGH = 0.16
+_NEAR_ENOUGH = 0.06  # below this similarity no pair speaks of the question's matter
+_RULE_NEAR_ENOUGH = 0.08
+_SAME_NAME = 0.12  # what naming the same city or courier adds to a similarity
+_SUPPORTED = 0.3  # similarity to a rule from which an answer says what the rule says
+_RULE_VOTE = 3.0  # what a rule near the question adds to the votes for answers that say it
 _SAME_SHAPE = 0.5  # Jaccard of 2-grams from which two answers count as one
 _PLACEHOLDER = re.compile(r"\[([^\[\]_]{1,12}(?:_[^\[\]_]{1,12})*)_(\d+)\]")
+_NOT_OF_A_PRODUCT = frozenset(
+    (
+        *("return", "exchange", "refund", "postage", "dispatch", "arrival", "courier", "discount", "coupon", "invoice"),
+        *("fade", "defect", "wrong", "difference", "warranty", "cancel", "address", "tracking", "complaint", "human"),
+        *("payment", "hours", "minimum", "review"),
+    )
+)  # notions that the shop's rules answer, whatever product they are asked of
 _UNTOLD = re.compile(
     r"不(?:太)?清楚|不知道|不晓得|自己看|看(?:一下)?(?:详情|页面|说明)|看图|稍等|等等|不了解|没法说|不好说"
 )
@@ -36,12 +44,12 @@ _UNTOLD = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Knowledge:
-    """The shop of one prompt prefix, ready to be asked."""
+    """The shop of one prompt, ready to be asked. `blocks` are the prompt's blocks of pairs with their questions."""
 
-    pairs: tuple[Pair, ...]
-    questions: meaning.MeaningIndex
+    blocks: tuple[tuple[tuple[Pair, ...], meaning.MeaningIndex], ...]
     rules: Rules
     manner: str
+    opening: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,52 +66,52 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A pair near the question; `fits` says whether its answer is about the same product, city and courier."""
+    """A pair near the question. `same` says whether it names the question's city or courier, and not another one;
+    `product` whether it names the question's product."""
 
     score: float
     pair: Pair
-    fits: bool
+    same: bool
+    product: bool
 
 
-class Answerer:
-    """Answers requests; keeps the knowledge of the prefixes it saw last, by digest. Safe to share by threads."""
-
-    def __init__(self, prefixes: int = 64) -> None:
-        self._prefixes = prefixes
-        self._known: OrderedDict[bytes, Knowledge] = OrderedDict()
-        self._lock = Lock()
-
-    def answer(self, turns: Sequence[Turn]) -> str:
-        """The reply to the last message of a request."""
-        prompt = read_prompt(turns)
-        knowledge = self._knowledge(turns, prompt)
-        if not knowledge.pairs and not knowledge.rules.lines and not prompt.rows:
-            return manner_of.general_reply(prompt.question)
-        return _answer(prompt, knowledge)
-
-    def _knowledge(self, turns: Sequence[Turn], prompt: Prompt) -> Knowledge:
-        stated = "\x1e".join(turn.content for turn in turns if turn.role == "system")
-        key = hashlib.blake2b(stated.encode("utf-8", "surrogatepass"), digest_size=16).digest()
-        with self._lock:
-            known = self._known.get(key)
-            if known is not None:
-                self._known.move_to_end(key)
-                return known
-        known = Knowledge(
-            prompt.pairs,
-            meaning.MeaningIndex([_last_line(pair.question) for pair in prompt.pairs]),
-            Rules(prompt.policies),
-            prompt.manner,
-        )
-        with self._lock:
-            self._known[key] = known
-            while len(self._known) > self._prefixes:
-                self._known.popitem(last=False)
-        return known
+def answer(turns: Sequence[Turn]) -> str:
+    """The reply to the last message of a request."""
+    prompt = read_prompt(turns)
+    if not (prompt.pairs or prompt.policies or prompt.rows):
+        return manner_of.general_reply(prompt.question)
+    return _with_placeholders(_answer(prompt, _knowledge(prompt)), prompt)
 
 
-def _last_line(question: str) -> str:
-    return question.splitlines()[-1]
+def _knowledge(prompt: Prompt) -> Knowledge:
+    blocks: list[tuple[tuple[Pair, ...], meaning.MeaningIndex]] = []
+    for number, pairs in enumerate(prompt.pairs):
+        index = _index(pairs) if number == 0 else meaning.MeaningIndex(_questions(pairs), like=blocks[0][1])
+        blocks.append((pairs, index))
+    return Knowledge(
+        tuple(blocks), _rules(prompt.policies), prompt.manner, _opening(prompt.pairs[0] if prompt.pairs else ())
+    )
+
+
+@lru_cache(maxsize=64)
+def _opening(pairs: tuple[Pair, ...]) -> str:
+    """The character that most answers begin with, where there is one: 亲."""
+    first, count = Counter(pair.answer[0] for pair in pairs).most_common(1)[0] if pairs else ("", 0)
+    return first if count > len(pairs) / 2 else ""
+
+
+def _questions(pairs: tuple[Pair, ...]) -> list[str]:
+    return [pair.question for pair in pairs]
+
+
+@lru_cache(maxsize=64)
+def _index(pairs: tuple[Pair, ...]) -> meaning.MeaningIndex:
+    return meaning.MeaningIndex(_questions(pairs))
+
+
+@lru_cache(maxsize=64)
+def _rules(lines: tuple[str, ...]) -> Rules:
+    return Rules(lines)
 
 
 def understand(prompt: Prompt) -> Asked:
@@ -114,7 +122,7 @@ def understand(prompt: Prompt) -> Asked:
     core = meaning.core(prompt.question, focus.names)
     notions = meaning.notions(core)
     said = prompt.question
-    if prompt.history and meaning.content_length(core) <= 1 and not core.strip().isdigit():
+    if prompt.history and meaning.content_length(core) <= 1 and not (notions or core.isdigit()):
         for turn in earlier:
             before = meaning.core(turn.content, focus.names)
             if turn.role == "user" and meaning.content_length(before) > 1:
@@ -138,27 +146,29 @@ def _answer(prompt: Prompt, knowledge: Knowledge) -> str:
 
 
 def _nearest(asked: Asked, knowledge: Knowledge) -> list[Candidate]:
-    similarities = knowledge.questions.similarities(asked.features)
     found = []
-    for number in (-similarities).argsort(kind="stable")[: 3 * _NEAREST].tolist():
-        pair = knowledge.pairs[number]
-        score, fits = float(similarities[number]), True
-        theirs = meaning.entities(f"{pair.question} {pair.answer}")
-        for kind in ("city", "courier"):
-            mine, names = asked.focus.named.get(kind), theirs[kind]
-            if mine and mine in names:
-                score += 0.15
-            elif mine and names:
-                fits = False
-        if asked.focus.names:
-            text = meaning.plain(f"{pair.question} {pair.answer}")
-            if any(name in text for name in asked.focus.names):
-                score += 0.15
-            else:
-                fits = False
-        found.append(Candidate(score, pair, fits))
+    for pairs, index in knowledge.blocks:
+        similarities = index.similarities(asked.features)
+        for number in (-similarities).argsort(kind="stable")[: 3 * _NEAREST].tolist():
+            found.append(_candidate(asked, pairs[number], float(similarities[number])))
     found.sort(key=lambda candidate: -candidate.score)
     return found[:_NEAREST]
+
+
+def _candidate(asked: Asked, pair: Pair, score: float) -> Candidate:
+    same = True
+    theirs = meaning.entities(f"{pair.question} {pair.answer}")
+    for kind, names in theirs.items():
+        mine = asked.focus.named.get(kind)
+        if mine in names:
+            score += _SAME_NAME
+        elif mine and names:
+            same = False
+        elif names:
+            score -= _SAME_NAME / 2
+    text = meaning.plain(f"{pair.question} {pair.answer}")
+    product = any(name in text for name in asked.focus.names)
+    return Candidate(score + (_SAME_NAME / 2 if product else 0.0), pair, same, product)
 
 
 @lru_cache(maxsize=8192)
@@ -181,18 +191,51 @@ def _from_pairs(asked: Asked, candidates: list[Candidate], knowledge: Knowledge,
                 break
         else:
             groups.append([candidate])
-    best = max(groups, key=lambda group: _votes(group, candidates[0].score))
-    fitting = [candidate for candidate in best if candidate.fits]
-    if fitting or not _varies(best):
-        chosen = _agreed(fitting or best)
-        return _corrected(chosen.pair.answer, asked, knowledge, rules)
-    return _adapted(asked, best, knowledge, rules)
+    asked_of = {line: similarity for similarity, line in rules}
+    best = max(groups, key=lambda group: _votes(group, candidates[0].score, knowledge, asked_of))
+    cell = _asked_cell(asked, best)
+    if cell:
+        return _about_product(asked, cell, best, knowledge)
+    fitting = [candidate for candidate in best if candidate.same]
+    if not fitting and rules and rules[0][0] >= _RULE_NEAR_ENOUGH:
+        return manner_of.in_manner(knowledge.rules.clause(rules[0][1], asked.features), knowledge.manner)
+    return _corrected(_agreed(fitting or best).pair.answer, asked, knowledge, rules)
 
 
-def _votes(group: list[Candidate], top: float) -> float:
+def _votes(group: list[Candidate], top: float, knowledge: Knowledge, rules: Mapping[int, float]) -> float:
     answer = group[0].pair.answer
-    worth = 0.4 if _UNTOLD.search(answer) else 1.0
-    return worth * sum(math.exp(_SHARPNESS * (candidate.score - top)) for candidate in group)
+    near = sum((1.0 if candidate.same else 0.3) * math.exp(_SHARPNESS * (candidate.score - top)) for candidate in group)
+    line, support = knowledge.rules.nearest(answer)
+    asked_of = rules.get(line, 0.0) if support >= _SUPPORTED else 0.0
+    return near * _worth(answer, support, knowledge.opening) * (1.0 + _RULE_VOTE * max(0.0, asked_of))
+
+
+def _worth(answer: str, support: float, opening: str) -> float:
+    """How much an answer tells: recorded replies are at times careless, and those repeat no rule and state no fact."""
+    if _UNTOLD.search(answer):
+        return 0.05
+    if support >= _SUPPORTED or quantities(answer):
+        return 1.0
+    brusque = bool(opening) and not answer.startswith(opening)
+    return (0.15 if brusque else 0.6) * (1.0 if len(answer) >= 10 else 0.5)
+
+
+def _asked_cell(asked: Asked, group: list[Candidate]) -> tuple[str, str] | None:
+    """The cell of the product's row that the question is after, by its own notions or by the answers to its like."""
+    if not asked.focus.row or asked.notions & _NOT_OF_A_PRODUCT:
+        return None
+    return asked_column(asked.notions, asked.focus.row) or asked_column(
+        meaning.notions(group[0].pair.answer), asked.focus.row
+    )
+
+
+def _about_product(asked: Asked, cell: tuple[str, str], group: list[Candidate], knowledge: Knowledge) -> str:
+    """An answer that states the product's own value: a pair's that does, one adapted from another product, or plain."""
+    value = meaning.plain(cell[1])
+    stating = [candidate for candidate in group if candidate.product and value in meaning.plain(candidate.pair.answer)]
+    if stating:
+        return stating[0].pair.answer
+    return manner_of.in_manner(f"{asked.focus.row[0][1]}的{cell[0]}是{cell[1]}", knowledge.manner)
 
 
 def _facts(answer: str) -> frozenset[str]:
@@ -208,50 +251,21 @@ def _agreed(group: list[Candidate]) -> Candidate:
     return max(group, key=lambda candidate: (counts[_facts(candidate.pair.answer)], candidate.score))
 
 
-def _varies(group: list[Candidate]) -> bool:
-    """Whether the answers of a group differ by what they are about, so that another's cannot be taken over."""
-    if len({_facts(candidate.pair.answer) for candidate in group}) > 1:
-        return True
-    named = {tuple(sorted(meaning.entities(candidate.pair.answer).items())) for candidate in group}
-    return len(named) > 1
-
-
 def _corrected(answer: str, asked: Asked, knowledge: Knowledge, rules: list[tuple[float, int]]) -> str:
     own = asked.numbers | frozenset(q.number for _, value in asked.focus.row for q in quantities(value))
     answer = knowledge.rules.corrected(answer, asked.said, asked.focus.named, own)
     if rules and rules[0][0] >= 0.5 and knowledge.rules.contradicts(answer, rules[0][1]):
         return manner_of.in_manner(knowledge.rules.clause(rules[0][1], asked.features), knowledge.manner)
-    cell = asked_column(asked.notions, asked.focus.row)
-    if cell and meaning.plain(cell[1]) not in meaning.plain(answer) and not quantities(answer):
-        return answer
     return answer
-
-
-def _adapted(asked: Asked, group: list[Candidate], knowledge: Knowledge, rules: list[tuple[float, int]]) -> str:
-    """An answer on another product or city, made into one on the question's own by its row or rule."""
-    stated = _from_row(asked, knowledge)
-    if stated:
-        return stated
-    if rules and rules[0][0] >= _RULE_NEAR_ENOUGH:
-        return manner_of.in_manner(knowledge.rules.clause(rules[0][1], asked.features), knowledge.manner)
-    return _corrected(_agreed(group).pair.answer, asked, knowledge, rules)
-
-
-def _from_row(asked: Asked, knowledge: Knowledge) -> str:
-    cell = asked_column(asked.notions, asked.focus.row)
-    if not cell:
-        return ""
-    column, value = cell
-    return manner_of.in_manner(f"{asked.focus.row[0][1]}的{column}是{value}", knowledge.manner)
 
 
 def _from_rules(asked: Asked, knowledge: Knowledge, rules: list[tuple[float, int]]) -> str:
     core = meaning.core(asked.text)
     if core and not core.strip("0123456789\ue001\ue002"):
         return manner_of.asking_back(knowledge.manner)
-    stated = _from_row(asked, knowledge)
-    if stated:
-        return stated
+    cell = None if asked.notions & _NOT_OF_A_PRODUCT else asked_column(asked.notions, asked.focus.row)
+    if cell:
+        return _about_product(asked, cell, [], knowledge)
     if rules and rules[0][0] >= _RULE_NEAR_ENOUGH:
         return manner_of.in_manner(knowledge.rules.clause(rules[0][1], asked.features), knowledge.manner)
     return manner_of.holding_reply(knowledge.manner)

@@ -10,16 +10,20 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from endcloud import facts
 from endcloud.bundled import standin_meaning as meaning
+from endcloud.bundled.standin_prompt import Row
 
 _QUANTITY = re.compile(
     r"(\d+(?:\.\d+)?(?:\s*[×xX*]\s*\d+(?:\.\d+)?)*)"
     r"(\s*(?:个?工作日|个?小时|分钟|天|日|元|块钱?|折|件|次|号|点|厘米|cm|米|%|年|个?月|周)?)"
 )
 _SAME_UNIT = {"块": "元", "块钱": "元", "日": "天", "个小时": "小时", "cm": "厘米", "个月": "月", "个工作日": "工作日"}
+_RULE_NEAR = 0.12  # similarity from which a rule may speak of what an answer speaks of
+_SAME_MATTER = 0.3  # fit of a quantity with one of a rule (similarity and the characters around it) to be replaced
+_SAME_NUMBER = 0.35  # what a rule with the very number adds to its fit: then there is nothing to replace
 _CLAUSE = re.compile(r"[，,；;。！!]")
 # Which notion of the question asks for which column of a catalogue, by words in the column's title.
 _COLUMNS = {
@@ -44,7 +48,7 @@ class Focus:
 
     named: Mapping[str, str]
     names: tuple[str, ...] = ()
-    row: tuple[tuple[str, str], ...] = ()
+    row: Row = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +80,12 @@ class Rules:
     def __init__(self, lines: Iterable[str]) -> None:
         self.lines = tuple(lines)
         self.index = meaning.MeaningIndex(self.lines)
+        self._nearest = lru_cache(maxsize=4096)(self._find_nearest)
         self._named = [meaning.entities(line) for line in self.lines]
+
+    def _find_nearest(self, text: str) -> tuple[int, float]:
+        similarities = self.index.similarities(meaning.features(text))
+        return (int(similarities.argmax()), float(similarities.max())) if self.lines else (-1, 0.0)
 
     @cached_property
     def _quantities(self) -> list[list[Quantity]]:
@@ -90,7 +99,7 @@ class Rules:
             bonus = 0.0
             for kind, name in named.items():
                 names = self._named[number].get(kind, ())
-                if names and name not in names and kind == "city":
+                if names and name not in names:
                     bonus -= 0.5
                 elif name in names:
                     bonus += 0.15
@@ -99,6 +108,10 @@ class Rules:
                     bonus -= 0.1
             ranked.append((similarity + bonus, number))
         return sorted(ranked, key=lambda item: (-item[0], item[1]))
+
+    def nearest(self, text: str) -> tuple[int, float]:
+        """The line that says most nearly what `text` says, and how nearly; (-1, 0.0) without rules."""
+        return self._nearest(text)
 
     def corrected(self, answer: str, question: str, named: Mapping[str, str], own: frozenset[str]) -> str:
         """`answer` with each quantity that the rule on its matter says otherwise replaced by the rule's.
@@ -118,16 +131,16 @@ class Rules:
         """The number that the rules give in the place of `quantity`, or None to leave it."""
         best: tuple[float, str] | None = None
         for similarity, line in ranked:
-            if similarity < 0.2:
+            if similarity < _RULE_NEAR:
                 break
             for rule in self._quantities[line]:
                 if rule.unit != quantity.unit or ("×" in rule.number) != ("×" in quantity.number):
                     continue
                 overlap = len(rule.around & quantity.around) / (len(rule.around) or 1)
-                fit = similarity + 0.4 * overlap + (0.15 if rule.number == quantity.number else 0.0)
+                fit = similarity + 0.4 * overlap + (_SAME_NUMBER if rule.number == quantity.number else 0.0)
                 if best is None or fit > best[0]:
                     best = (fit, rule.number)
-        return best[1] if best and best[0] >= 0.45 else None
+        return best[1] if best and best[0] >= _SAME_MATTER else None
 
     def contradicts(self, answer: str, line: int) -> bool:
         """Whether the rule affirms what the answer denies, or the other way round."""
@@ -143,10 +156,10 @@ class Rules:
         return counted[int(meaning.MeaningIndex(counted).similarities(query).argmax())]
 
 
-def focus_on(texts: Iterable[str], rows: Iterable[tuple[tuple[str, str], ...]]) -> Focus:
+def focus_on(texts: Iterable[str], rows: Iterable[Row]) -> Focus:
     """What a conversation is about; `texts` are its utterances, newest first."""
     named: dict[str, str] = {}
-    product: tuple[tuple[str, ...], tuple[tuple[str, str], ...]] | None = None
+    product: tuple[tuple[str, ...], Row] | None = None
     products = [(names_of(row), row) for row in rows]
     for text in texts:
         for kind, found in meaning.entities(text).items():
@@ -163,7 +176,7 @@ def focus_on(texts: Iterable[str], rows: Iterable[tuple[tuple[str, str], ...]]) 
     return Focus(named, *product) if product else Focus(named)
 
 
-def names_of(row: tuple[tuple[str, str], ...]) -> tuple[str, ...]:
+def names_of(row: Row) -> tuple[str, ...]:
     """The product's name and its other names, the name first."""
     names = [value for column, value in row if _NAME_COLUMN.search(column)][:1]
     for column, value in row:
@@ -172,7 +185,7 @@ def names_of(row: tuple[tuple[str, str], ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(meaning.plain(name) for name in names if name))
 
 
-def asked_column(notions: frozenset[str], row: tuple[tuple[str, str], ...]) -> tuple[str, str] | None:
+def asked_column(notions: frozenset[str], row: Row) -> tuple[str, str] | None:
     """The cell of the row that a question with these notions asks for, where it is plain which."""
     for notion, title in _COLUMNS.items():
         if notion in notions:

@@ -132,29 +132,31 @@ def _bucket(feature: str) -> int:
 
 
 class MeaningIndex:
-    """Texts that a question is compared with: TF-IDF over their own features, cosine in [0, 1]."""
+    """Texts that a question is compared with: TF-IDF over their own features, cosine in [0, 1].
 
-    def __init__(self, texts: Sequence[str]) -> None:
+    With `like`, a few more texts weighed as those of another index.
+    """
+
+    def __init__(self, texts: Sequence[str], like: MeaningIndex | None = None) -> None:
         self.size = len(texts)
-        parts = [features(text) for text in texts]
-        self._ids = np.concatenate([ids for ids, _ in parts]) if parts else np.zeros(0, dtype=np.int64)
-        self._starts = np.cumsum([0, *(len(ids) for ids, _ in parts[:-1])]) if parts else np.zeros(0, dtype=np.int64)
-        count = np.bincount(self._ids, minlength=_BUCKETS)
-        self._idf = np.log(1.0 + (self.size + 1) / (count + 0.5))
-        weights = np.concatenate([weight for _, weight in parts]) if parts else np.zeros(0)
-        self._weights = weights * self._idf[self._ids]
-        self._norms = np.sqrt(np.add.reduceat(self._weights**2, self._starts)) if parts else np.zeros(0)
+        parts = [features(text) for text in texts] or [features("")]
+        self._ids = np.concatenate([ids for ids, _ in parts])
+        self._starts = np.cumsum([0, *(len(ids) for ids, _ in parts[:-1])])
+        self._idf: NDArray[np.float64] = like._idf if like else self._rarity()
+        self._weights = np.concatenate([weight for _, weight in parts]) * self._idf[self._ids]
+        self._norms = np.sqrt(np.add.reduceat(self._weights**2, self._starts))
+
+    def _rarity(self) -> NDArray[np.float64]:
+        return np.asarray(np.log(1.0 + (self.size + 1) / (np.bincount(self._ids, minlength=_BUCKETS) + 0.5)))
 
     def similarities(self, query: Features) -> NDArray[np.float64]:
         """Cosine of the query with each text; shape (size,)."""
-        if not self.size:
-            return np.zeros(0)
         ids, weights = query
         weighted = weights * self._idf[ids]
         dense = np.zeros(_BUCKETS)
         dense[ids] = weighted
         dots = np.add.reduceat(dense[self._ids] * self._weights, self._starts)
-        return np.asarray(dots / (self._norms * np.sqrt((weighted**2).sum()) + 1e-12))
+        return np.asarray(dots / (self._norms * np.sqrt((weighted**2).sum()) + 1e-12))[: self.size]
 
 
 def blend(first: Features, second: Features, weight: float) -> Features:

@@ -8,21 +8,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 
 from endcloud.bundled.standin_wire import Turn
+from endcloud.cloud.persona import ANSWER, CATALOGUE, MANNER, PAIRS, POLICIES, QUESTION
 
-MANNER, POLICIES, PAIRS, CATALOGUE = "【服务方式】", "【店铺现行规则】", "【问答示例】", "【商品信息】"
 _TITLES = (MANNER, POLICIES, PAIRS, CATALOGUE)
 _SECTION = re.compile("|".join(map(re.escape, _TITLES)))
-_QUESTION, _ANSWER = "问：", "答："
 _BULLET = re.compile(r"^\s*(?:[-*•·]|\d{1,2}[.、)])\s*")
+
+Row = tuple[tuple[str, str], ...]
+"""A row of the catalogue: (column, value), in order."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """One question-answer pair; `question` may hold several lines where it was asked in a context."""
+    """One question-answer pair."""
 
     question: str
     answer: str
@@ -30,37 +32,35 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Sections:
-    """What one message says about the shop; `rest` is its text outside of the titled sections."""
+    """What one message says about the shop, under the titles of the teacher's prompt."""
 
-    rest: str = ""
     manner: str = ""
     policies: tuple[str, ...] = ()
     pairs: tuple[Pair, ...] = ()
-    rows: tuple[tuple[tuple[str, str], ...], ...] = ()
+    rows: tuple[Row, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """A whole request, understood. `rows` are catalogue rows as ordered (column, value) pairs."""
+    """A whole request, read. `pairs` are in blocks, one for each message that holds any: the first is the same in
+    every call, a later one holds the pairs nearest to this question."""
 
     question: str
     history: tuple[Turn, ...] = ()
-    role: str = ""
     manner: str = ""
     policies: tuple[str, ...] = ()
-    pairs: tuple[Pair, ...] = ()
-    rows: tuple[tuple[tuple[str, str], ...], ...] = field(default=())
+    pairs: tuple[tuple[Pair, ...], ...] = ()
+    rows: tuple[Row, ...] = ()
 
 
 def sections(text: str) -> Sections:
-    """Splits a message at the section titles; text without any is all `rest`."""
+    """Splits a message at the section titles; what stands in front of the first says nothing of the shop's facts."""
     parts = _SECTION.split(text)
     titles = _SECTION.findall(text)
     bodies: dict[str, str] = {}
     for title, body in zip(titles, parts[1:], strict=True):
         bodies[title] = bodies.get(title, "") + body
     return Sections(
-        rest=parts[0].strip(),
         manner=bodies.get(MANNER, "").strip(),
         policies=_lines(bodies.get(POLICIES, "")),
         pairs=_pairs(bodies.get(PAIRS, "")),
@@ -75,14 +75,14 @@ def _lines(body: str) -> tuple[str, ...]:
 
 def _pairs(body: str) -> tuple[Pair, ...]:
     pairs: list[Pair] = []
-    for block in re.split(rf"(?m)^\s*{_QUESTION}", body)[1:]:
-        question, found, answer = block.partition(f"\n{_ANSWER}")
+    for block in re.split(rf"(?m)^\s*{QUESTION}", body)[1:]:
+        question, found, answer = block.partition(f"\n{ANSWER}")
         if found and question.strip() and answer.strip():
             pairs.append(Pair(question.strip(), answer.strip()))
     return tuple(pairs)
 
 
-def _row(line: str) -> tuple[tuple[str, str], ...]:
+def _row(line: str) -> Row:
     cells = (cell.partition("：") for cell in re.split("[；;]", line))
     return tuple((column.strip(), value.strip()) for column, colon, value in cells if colon and value.strip())
 
@@ -90,32 +90,18 @@ def _row(line: str) -> tuple[tuple[str, str], ...]:
 def read_prompt(turns: Sequence[Turn]) -> Prompt:
     """Reads a whole request: the shop from its system messages, the question from its last user message.
 
-    Only a system message, or rows put in front of the question, can state the shop's facts: a section title
-    in the middle of a customer's words is just their words.
+    Only system messages can state the shop's facts: a section title in a customer's words is just their words.
     """
     stated = [_sections(turn.content) for turn in turns if turn.role == "system"]
     last = max(index for index, turn in enumerate(turns) if turn.role == "user")
-    rows, question = _rows_in_front(turns[last].content)
     return Prompt(
-        question=question,
+        question=turns[last].content,
         history=tuple(turn for turn in turns[:last] if turn.role != "system"),
-        role="\n".join(part.rest for part in stated if part.rest),
         manner="\n".join(part.manner for part in stated if part.manner),
         policies=tuple(line for part in stated for line in part.policies),
-        pairs=tuple(pair for part in stated for pair in part.pairs),
-        rows=(*(row for part in stated for row in part.rows), *rows),
+        pairs=tuple(part.pairs for part in stated if part.pairs),
+        rows=tuple(row for part in stated for row in part.rows),
     )
 
 
 _sections = lru_cache(maxsize=64)(sections)
-
-
-def _rows_in_front(content: str) -> tuple[tuple[tuple[tuple[str, str], ...], ...], str]:
-    if not content.startswith(CATALOGUE):
-        return (), content
-    lines = content.removeprefix(CATALOGUE).strip("\n").splitlines()
-    count = 0
-    while count < len(lines) - 1 and (not lines[count].strip() or _row(_BULLET.sub("", lines[count]))):
-        count += 1
-    rows = tuple(row for line in lines[:count] if (row := _row(_BULLET.sub("", line))))
-    return rows, "\n".join(lines[count:]).strip()

@@ -1,4 +1,4 @@
-"""The HTTP side of the stand-in cloud: FastAPI routes, the key check and the errors, around one `Answerer`."""
+"""The HTTP side of the stand-in cloud: FastAPI routes, the key check and the errors."""
 
 from __future__ import annotations
 
@@ -15,13 +15,12 @@ from fastapi.responses import JSONResponse, Response, StreamingResponse
 from starlette.exceptions import HTTPException
 
 from endcloud.bundled import standin_wire as wire
-from endcloud.bundled.standin_answers import Answerer
+from endcloud.bundled.standin_answers import answer
 
 
 def create_app(key: str | None = None) -> FastAPI:
     """The stand-in as an ASGI application; with `key`, requests under /v1 must carry it as a bearer token."""
     app = FastAPI(title="stand-in cloud", docs_url=None, redoc_url=None, openapi_url=None)
-    answerer = Answerer()
     prefixes = wire.PrefixCache()
 
     @app.get("/health")
@@ -37,7 +36,7 @@ def create_app(key: str | None = None) -> FastAPI:
     async def chat_completions(request: Request) -> Response:
         _check_key(request, key)
         asked = wire.read_request(await request.body())
-        text, finish = wire.cut(answerer.answer(asked.turns), asked.max_tokens)
+        text, finish = wire.cut(answer(asked.turns), asked.max_tokens)
         usage = wire.Usage(
             prompt=sum(wire.estimate_tokens(turn.content) for turn in asked.turns),
             completion=wire.estimate_tokens(text),
