@@ -99,10 +99,19 @@ class ProgressTask(Protocol):
 class MaskedConversation(Protocol):
     """Messages after masking, with what is needed to undo it; kept in memory only."""
 
-    messages: tuple[Message, ...]
-    counts: Mapping[str, int]
-    placeholders: frozenset[str]
-    detector: str
+    @property
+    def messages(self) -> tuple[Message, ...]: ...
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """How many stretches of text were hidden, by kind."""
+        ...
+
+    @property
+    def placeholders(self) -> frozenset[str]: ...
+
+    @property
+    def detector(self) -> str: ...
 
     def restore(self, text: str) -> str:
         """Puts the real values back; raises UnrestorableError for a placeholder not in the conversation."""

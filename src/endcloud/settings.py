@@ -38,29 +38,31 @@ class ShopSettings(_Section):
 class CorpusSettings(_Section):
     """Recorded dialogues become examples."""
 
-    turns: int = Field(
+    context_turns: int = Field(
         6,
         ge=1,
         le=64,
         description="Turns of context kept with each reply. More helps follow-ups, costs memory and time.",
     )
-    characters: int = Field(
-        600, ge=20, description="Longest context or reply in characters; longer ones are dropped and counted."
-    )
+    longest_dialogue: int = Field(200, ge=2, description="Dialogues of more turns are dropped and counted.")
+    longest_reply: int = Field(600, ge=1, description="Replies of more characters are dropped and counted.")
     near_duplicate: float = Field(
-        0.8, gt=0, le=1, description="Pairs at least this similar (Jaccard of 3-grams) count once. Lower removes more."
+        0.8,
+        gt=0,
+        description="Pairs at least this similar (Jaccard of 3-grams) count once. Lower removes more; above 1 nothing but exact repeats.",
     )
     boilerplate_share: float = Field(
-        0.002, gt=0, le=1, description="An agent line making up more of all agent lines than this is boilerplate."
-    )
-    boilerplate_weight: float = Field(
-        0.1,
-        ge=0,
+        0.002,
+        gt=0,
         le=1,
-        description="Weight of boilerplate in training. 0 forgets it, 1 lets canned lines swamp the rest.",
+        description="No single reply weighs more than this share of the training set. Lower flattens canned lines more; 1 changes nothing.",
     )
-    validation: float = Field(0.1, ge=0, lt=0.5, description="Share of dialogues kept to choose the best checkpoint.")
-    test: float = Field(0.1, gt=0, lt=0.5, description="Share of dialogues kept for evaluation, never trained on.")
+    validation_share: float = Field(
+        0.1, ge=0, lt=0.5, description="Share of dialogues kept to choose the best checkpoint."
+    )
+    test_share: float = Field(
+        0.1, gt=0, lt=0.5, description="Share of dialogues kept for evaluation, never trained on."
+    )
 
 
 class Price(_Section):

@@ -66,7 +66,9 @@ class Console:
     def panel(self, text: str, title: str) -> None:
         """A framed part of the result, for people."""
         if not self.as_json:
-            self.out.print(Panel(escape(text), title=escape(title), title_align="left", border_style="cyan", padding=(0, 1)))
+            self.out.print(
+                Panel(escape(text), title=escape(title), title_align="left", border_style="cyan", padding=(0, 1))
+            )
 
     def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[Cell]]) -> None:
         """A table of the result, for people; numbers stand right."""
@@ -113,7 +115,10 @@ class Bar:
     def advance(self, steps: int = 1, **figures: float | str) -> None:
         """Moves on by `steps`, with figures shown beside the bar."""
         shown = " ".join(f"{name.replace('_', ' ')} {_shown(value)}" for name, value in figures.items())
-        self._bars.update(self._task, advance=steps, **({"figures": shown} if shown else {}))
+        if shown:
+            self._bars.update(self._task, advance=steps, figures=shown)
+        else:
+            self._bars.update(self._task, advance=steps)
 
 
 class _Rate(ProgressColumn):

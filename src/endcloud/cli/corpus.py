@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -28,7 +28,7 @@ def corpus(
     console = Console(as_json)
     with Shop.open(shop, console) as opened:
         report = opened.prepare_corpus(sources, format, _columns(column or []))
-    figures = report.as_json()
+    figures: dict[str, Any] = report.as_json()
     console.result(figures)
     dialogues, examples = figures["dialogues"], figures["examples"]
     console.text(

@@ -25,15 +25,20 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode="rich",
     help="A small model answers the shop's customers on its own machine; a large one in the cloud teaches it.",
-    epilog="The loop: init ▸ corpus ▸ teach ▸ train ▸ evaluate ▸ versions promote ▸ chat. See it all with `endcloud demo`.",
+    epilog="The loop: init ▸ corpus ▸ teach ▸ train ▸ evaluate ▸ versions promote ▸ chat. All of it: `endcloud demo`.",
 )
 
-for _command in (init.init, corpus.corpus, teach.teach, train.train, evaluate.evaluate):
-    app.command(rich_help_panel="The loop, in its order")(_command)
-app.add_typer(versions.app, name="versions", rich_help_panel="The loop, in its order")
-app.command(rich_help_panel="The loop, in its order")(chat.chat)
-for _command in (demo.demo, status.status, doctor.doctor):
-    app.command(rich_help_panel="At any time")(_command)
+_LOOP, _ANY_TIME = "The loop, in its order", "At any time"
+app.command(rich_help_panel=_LOOP)(init.init)
+app.command(rich_help_panel=_LOOP)(corpus.corpus)
+app.command(rich_help_panel=_LOOP)(teach.teach)
+app.command(rich_help_panel=_LOOP)(train.train)
+app.command(rich_help_panel=_LOOP)(evaluate.evaluate)
+app.add_typer(versions.app, name="versions", rich_help_panel=_LOOP)
+app.command(rich_help_panel=_LOOP)(chat.chat)
+app.command(rich_help_panel=_ANY_TIME)(demo.demo)
+app.command(rich_help_panel=_ANY_TIME)(status.status)
+app.command(rich_help_panel=_ANY_TIME)(doctor.doctor)
 
 
 def _print_version(wanted: bool) -> None:

@@ -31,7 +31,7 @@ def teach(
         if dry_run:
             estimate = opened.estimate_labels(limit)
             console.result(estimate.as_json())
-            console.table("Estimate (nothing was sent)", ("", "figure"), list(estimate.as_json().items()))
+            console.table("Estimate (nothing was sent)", ("", "figure"), _rows(estimate.as_json()))
             return
         report = opened.label(limit)
         active = opened.settings.cloud.model

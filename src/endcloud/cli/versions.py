@@ -31,7 +31,14 @@ def list_versions(shop: ShopOption = HERE, as_json: JsonOption = False) -> None:
         "Versions",
         columns,
         [
-            (row["version"][:12], row["method"], row["examples"], row["standing"], row["final_score"], row["parent"][:12])
+            (
+                row["version"][:12],
+                row["method"],
+                row["examples"],
+                row["standing"],
+                row["final_score"],
+                row["parent"][:12],
+            )
             for row in rows
         ],
     )
