@@ -120,7 +120,7 @@ def understand(prompt: Prompt) -> Asked:
     focus = focus_on([prompt.question, *(turn.content for turn in earlier)], prompt.rows)
     features = meaning.features(prompt.question, focus.names)
     core = meaning.core(prompt.question, focus.names)
-    notions = meaning.notions(core)
+    notions = meaning.notions(core) or meaning.notions(prompt.question)
     said = prompt.question
     if prompt.history and meaning.content_length(core) <= 1 and not (notions or core.isdigit()):
         for turn in earlier:
@@ -217,16 +217,18 @@ def _worth(answer: str, support: float, opening: str) -> float:
     if support >= _SUPPORTED or quantities(answer):
         return 1.0
     brusque = bool(opening) and not answer.startswith(opening)
-    return (0.15 if brusque else 0.6) * (1.0 if len(answer) >= 10 else 0.5)
+    return (0.03 if brusque else 0.6) * (1.0 if len(answer) >= 10 else 0.5)
 
 
-def _asked_cell(asked: Asked, group: list[Candidate]) -> tuple[str, str] | None:
+def _asked_cell(asked: Asked, group: Sequence[Candidate]) -> tuple[str, str] | None:
     """The cell of the product's row that the question is after, by its own notions or by the answers to its like."""
-    if not asked.focus.row or asked.notions & _NOT_OF_A_PRODUCT:
+    answered = meaning.notions(group[0].pair.answer) if group else frozenset[str]()
+    if not asked.focus.row or answered & _NOT_OF_A_PRODUCT:
         return None
-    return asked_column(asked.notions, asked.focus.row) or asked_column(
-        meaning.notions(group[0].pair.answer), asked.focus.row
-    )
+    by_question, by_answer = asked_column(asked.notions, asked.focus.row), asked_column(answered, asked.focus.row)
+    if asked.notions & _NOT_OF_A_PRODUCT:
+        return by_question if by_question == by_answer else None
+    return by_question or by_answer
 
 
 def _about_product(asked: Asked, cell: tuple[str, str], group: list[Candidate], knowledge: Knowledge) -> str:
@@ -263,7 +265,7 @@ def _from_rules(asked: Asked, knowledge: Knowledge, rules: list[tuple[float, int
     core = meaning.core(asked.text)
     if core and not core.strip("0123456789\ue001\ue002"):
         return manner_of.asking_back(knowledge.manner)
-    cell = None if asked.notions & _NOT_OF_A_PRODUCT else asked_column(asked.notions, asked.focus.row)
+    cell = _asked_cell(asked, ())
     if cell:
         return _about_product(asked, cell, [], knowledge)
     if rules and rules[0][0] >= _RULE_NEAR_ENOUGH:

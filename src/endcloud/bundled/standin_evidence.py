@@ -8,6 +8,7 @@ product or city; where nothing can be mended the rule or the row is stated itsel
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -80,6 +81,9 @@ class Rules:
     def __init__(self, lines: Iterable[str]) -> None:
         self.lines = tuple(lines)
         self.index = meaning.MeaningIndex(self.lines)
+        shapes = [meaning.core(line) for line in self.lines]
+        beginnings = Counter(shape[:4] for shape in shapes)
+        self._of_a_table = [beginnings[shape[:4]] > 1 for shape in shapes]  # one line for each city, courier …
         self._nearest = lru_cache(maxsize=4096)(self._find_nearest)
         self._named = [meaning.entities(line) for line in self.lines]
 
@@ -99,10 +103,10 @@ class Rules:
             bonus = 0.0
             for kind, name in named.items():
                 names = self._named[number].get(kind, ())
-                if names and name not in names:
+                if len(names) == 1 and name not in names:
                     bonus -= 0.5
                 elif name in names:
-                    bonus += 0.15
+                    bonus += 0.25 if self._of_a_table[number] else 0.1
             for kind, names in self._named[number].items():
                 if names and kind not in named:
                     bonus -= 0.1

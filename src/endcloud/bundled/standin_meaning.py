@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 _BUCKETS = 1 << 16
 _MARK = re.compile(r"\[[^\[\]]{1,20}\]")
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
-_NOT_WORD = re.compile(r"[^\w\u4e00-\u9fff\ue000-\uf8ff]+")
+_NOT_WORD = re.compile(r"[^\w\u4e00-\u9fff\ue000-\uf8ff]+|_")
 _MARK_SIGN, _NUMBER_SIGN = "\ue001", "\ue002"
 _KIND_SIGN = {"city": "\ue003", "courier": "\ue004", "product": "\ue005"}
 
