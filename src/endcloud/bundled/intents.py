@@ -23,8 +23,9 @@ class Intent:
     """One thing a customer can want. `slot` names what the query says (city, product, courier) or is empty.
 
     `values` are the facts a reply may state; `must` are groups of alternatives of which one each must be stated,
-    `never` what makes a reply wrong. `follow_ups` are short questions that need the turn before: with a slot they ask
-    the same of another city or product, without one they ask about the product named earlier.
+    `never` what makes a reply wrong, `about` the words that name the topic. `follow_ups` are short questions that need
+    the turn before: with a slot they ask the same of another city or courier, without one they ask about the product
+    named earlier.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Intent:
     careless: tuple[str, ...] = ()
     must: tuple[tuple[str, ...], ...] = ()
     never: tuple[str, ...] = ()
+    about: tuple[str, ...] = ()
     follow_ups: tuple[str, ...] = ()
 
 
@@ -60,7 +62,7 @@ def slots_of(template: str) -> set[str]:
 
 
 def _intent(subject: str, table: dict[str, Any]) -> Intent:
-    lists = ("values", "patterns", "held_out", "replies", "other_shops", "careless", "never", "follow_ups")
+    lists = ("values", "patterns", "held_out", "replies", "other_shops", "careless", "never", "about", "follow_ups")
     return Intent(
         name=table["name"],
         subject=subject,

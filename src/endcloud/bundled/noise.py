@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
+_PARTICLES = ("呢", "呀", "啊", "哈", "哦", "嘞", "吗", "么", "嘛", "吧", "呗", "亲", "不", "没")
 _ENDS = "？?！!。.，,～~ "
 
 
@@ -23,6 +24,8 @@ class Habits:
 
     fronts: tuple[str, ...]
     backs: tuple[str, ...]
+    chatty_fronts: tuple[str, ...]
+    chatty_backs: tuple[str, ...]
     typos: tuple[tuple[str, str], ...]
 
 
@@ -30,7 +33,8 @@ class Habits:
 def habits() -> Habits:
     """Reads the habits from the package's data."""
     table = tomllib.loads((files("endcloud.bundled") / "data" / "noise.toml").read_text(encoding="utf-8"))
-    return Habits(tuple(table["fronts"]), tuple(table["backs"]), tuple((a, b) for a, b in table["typos"]))
+    words = {name: tuple(table[name]) for name in ("fronts", "backs", "chatty_fronts", "chatty_backs")}
+    return Habits(**words, typos=tuple((meant, typed) for meant, typed in table["typos"]))
 
 
 def colloquial(text: str, draw: random.Random, keep: Sequence[str] = ()) -> str:
@@ -43,9 +47,19 @@ def colloquial(text: str, draw: random.Random, keep: Sequence[str] = ()) -> str:
         asks = front.endswith(("吗", "么", "不在"))
         text = front + draw.choice(("，", " ", "？") if asks else ("，", " ", "", "，")) + text
     if draw.random() < 0.3:
-        text = text.rstrip(_ENDS) + draw.choice(habits().backs)
+        text = text.rstrip(_ENDS)
+        text += draw.choice([b for b in habits().backs if not (text.endswith(_PARTICLES) and b in _PARTICLES)])
     if draw.random() < 0.04:
         text = text.translate({ord(mark): other for mark, other in zip("，？！", ",?!", strict=True)})
+    return text
+
+
+def chatty(text: str, draw: random.Random) -> str:
+    """The same for what is no question: a greeting, thanks, a bare number."""
+    if draw.random() < 0.3:
+        text = draw.choice(habits().chatty_fronts) + draw.choice(("，", " ", "")) + text
+    if draw.random() < 0.4:
+        text = text.rstrip("。") + draw.choice(habits().chatty_backs)
     return text
 
 

@@ -69,11 +69,13 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class Shop:
-    """The shop with its values, slots and intents; see `load_shop`."""
+    """The shop with its values, slots and intents; see `load_shop`. `foreign` holds, for each intent, the words by
+    which a reply is seen to be about something else."""
 
     values: Mapping[str, Value]
     slots: Mapping[str, Slot]
     intents: Mapping[str, Intent]
+    foreign: Mapping[str, tuple[str, ...]]
     name: str = NAME
     role: str = ROLE
     manner: str = MANNER
@@ -99,6 +101,7 @@ class Shop:
         """What a right reply to this query states."""
         must = [tuple(self.fill(entry, row) for entry in group) for group in intent.must]
         never = [self.fill(entry, row) for entry in intent.never]
+        others: list[str] = []
         facts: dict[str, str] = {}
         numbers = numbers_in(query)
         for name in intent.values:
@@ -112,16 +115,18 @@ class Shop:
                 must += value.says[fact].must
                 never += value.says[fact].never
             elif not value.numeric:
-                never += _others(value, fact)
+                others += _others(value, fact)
         if intent.slot:
-            never += self._other_names(intent.slot, row)
+            others += self._other_names(intent.slot, row)
         return Meaning(
             intent=intent.name,
             row=row,
             facts=facts,
             must=tuple(must),
-            never=tuple(entry for entry in dict.fromkeys(never) if entry not in query or entry in intent.never),
+            never=tuple(dict.fromkeys((*never, *(name for name in others if name not in query)))),
             numbers=frozenset(numbers),
+            about=(*intent.about, *(self.slots[intent.slot].names(row) if intent.slot else ())),
+            foreign=tuple(word for word in self.foreign[intent.name] if word not in query),
         )
 
     def policies(self) -> str:
@@ -183,7 +188,25 @@ class Shop:
 @cache
 def load_shop() -> Shop:
     """Reads the shop from the package's data."""
-    return Shop(values=_values(), slots=_slots(), intents=read_intents())
+    values, slots, intents = _values(), _slots(), read_intents()
+    foreign = {intent.name: _foreign(intent, values, slots, intents) for intent in intents.values()}
+    return Shop(values=values, slots=slots, intents=intents, foreign=foreign)
+
+
+def _foreign(
+    intent: Intent, values: Mapping[str, Value], slots: Mapping[str, Slot], intents: Mapping[str, Intent]
+) -> tuple[str, ...]:
+    """The words that name other topics than this intent's, and never occur in replies to it."""
+    words = [word for other in intents.values() for word in other.about]
+    words += [
+        name for slot in slots.values() if slot.name != intent.slot for row in slot.here for name in slot.names(row)
+    ]
+    own = [*intent.replies, *intent.other_shops, *intent.about, *(entry for group in intent.must for entry in group)]
+    for name in intent.values:
+        own += values[name].here.values()
+        own += [entry for says in values[name].says.values() for group in says.must for entry in group]
+    text = "\n".join(own)
+    return tuple(word for word in dict.fromkeys(words) if word not in text)
 
 
 class _Open(dict[str, str]):

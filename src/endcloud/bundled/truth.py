@@ -39,7 +39,8 @@ class Meaning:
     """What a right reply to one query states.
 
     `row` is what the query names (a city, a product), `facts` the shop's values by name, `must` groups of
-    alternatives, `never` what makes a reply wrong, `numbers` every number that a reply may hold.
+    alternatives, `never` what makes a reply wrong, `numbers` every number that a reply may hold. A reply that speaks
+    of a `foreign` topic and names nothing of what the query is `about` answers another question.
     """
 
     intent: str
@@ -48,6 +49,8 @@ class Meaning:
     must: tuple[tuple[str, ...], ...]
     never: tuple[str, ...]
     numbers: frozenset[str] = field(default_factory=frozenset)
+    about: tuple[str, ...] = ()
+    foreign: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -57,6 +60,8 @@ class Meaning:
             "must": [list(group) for group in self.must],
             "never": list(self.never),
             "numbers": sorted(self.numbers),
+            "about": list(self.about),
+            "foreign": list(self.foreign),
         }
 
     @classmethod
@@ -68,6 +73,8 @@ class Meaning:
             must=tuple(tuple(group) for group in data["must"]),
             never=tuple(data["never"]),
             numbers=frozenset(data["numbers"]),
+            about=tuple(data["about"]),
+            foreign=tuple(data["foreign"]),
         )
 
 
@@ -93,6 +100,10 @@ def judge(meaning: Meaning, reply: str) -> Verdict:
     for group in meaning.must:
         if not any(states(text, statement) for statement in group):
             return Verdict(False, f"does not state {group[0]!r}")
+    if not any(word in text for word in meaning.about):
+        elsewhere = [word for word in meaning.foreign if word in text]
+        if elsewhere:
+            return Verdict(False, f"speaks of {elsewhere[0]!r}, which nobody asked about")
     return Verdict(True)
 
 

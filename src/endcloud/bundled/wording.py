@@ -12,10 +12,11 @@ import random
 import unicodedata
 
 from endcloud.bundled.intents import Intent
-from endcloud.bundled.noise import colloquial
+from endcloud.bundled.noise import chatty, colloquial
 from endcloud.bundled.shop import Shop
 
 _TRIES = 60
+_NUMBERS: tuple[str, ...] = (*map(str, range(11, 200, 7)), "2", "5", "6", "8", "160", "170", "175", "180", "1.5", "1.8")
 TEST_PHONE = "13800138000"
 """The carrier's published service number: no person's."""
 
@@ -67,7 +68,7 @@ def _type(shop: Shop, intent: Intent, pattern: str, row: str, draw: random.Rando
         if "{" + filler + "}" in text:
             keep.append(made_up(draw))
             text = text.replace("{" + filler + "}", keep[-1])
-    return colloquial(text, draw, keep)
+    return colloquial(text, draw, keep) if intent.values else chatty(text, draw)
 
 
 def _order(draw: random.Random) -> str:
@@ -79,8 +80,8 @@ def _parcel(draw: random.Random) -> str:
 
 
 def _phone(draw: random.Random) -> str:
-    return draw.choice((TEST_PHONE, "138 0013 8000", "138-0013-8000"))
+    return draw.choice((TEST_PHONE, TEST_PHONE, "138 0013 8000", "138-0013-8000"))
 
 
 def _number(draw: random.Random) -> str:
-    return draw.choice((*"2568", *map(str, range(11, 200, 7)), "160", "165", "170", "175", "180", "1.5", "1.8"))
+    return draw.choice(_NUMBERS)
