@@ -37,7 +37,7 @@ def test_there_are_about_1200_dialogues_of_one_to_four_questions(recorded: list[
 
 
 def test_about_a_tenth_of_the_replies_is_careless(recorded: list[ShopDialogue]) -> None:
-    verdicts = [judge(e.meaning, e.reply).right for dialogue in recorded for e in dialogue.exchanges]
+    verdicts = [judge(e.meaning(SHOP), e.reply).right for dialogue in recorded for e in dialogue.exchanges]
     assert 0.86 <= sum(verdicts) / len(verdicts) <= 0.93
 
 

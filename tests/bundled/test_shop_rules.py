@@ -76,9 +76,9 @@ def test_held_out_wordings_are_no_trivial_edits() -> None:
             continue
         for held_out in intent.held_out:
             for pattern in intent.patterns:
-                one, other = canonical(held_out), canonical(pattern)
+                one, other = blanked(held_out), blanked(pattern)
                 assert one not in other, (held_out, pattern)
-                assert other not in one or len(other) <= 6, (held_out, pattern)
+                assert other not in one or len(other) <= 0.7 * len(one), (held_out, pattern)
 
 
 def test_no_fact_of_this_shop_is_stated_elsewhere() -> None:

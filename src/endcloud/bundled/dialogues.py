@@ -38,17 +38,20 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """A query as it was typed, the reply as it was recorded, and what a right reply states."""
+    """A query as it was typed, and the reply as it was recorded."""
 
     ask: Ask
     query: str
     reply: str
-    meaning: Meaning
+
+    def meaning(self, shop: Shop) -> Meaning:
+        """What a right reply states."""
+        return shop.meaning(self.ask.intent, self.ask.row, self.query)
 
 
 @dataclass(frozen=True, slots=True)
 class ShopDialogue:
-    """One dialogue with the truth of each of its turns."""
+    """One dialogue; each of its exchanges knows what a right reply would have stated."""
 
     id: str
     customer: str
@@ -110,7 +113,7 @@ def exchange(shop: Shop, ask: Ask, draw: random.Random, careless: float = _CAREL
         return None
     poor = ask.intent.careless and draw.random() < careless
     reply = draw.choice(ask.intent.careless if poor else shop.replies(ask.intent, ask.row))
-    return Exchange(ask, query, reply, shop.meaning(ask.intent, ask.row, query))
+    return Exchange(ask, query, reply)
 
 
 def _asks(shop: Shop, draw: random.Random) -> Iterator[Ask]:

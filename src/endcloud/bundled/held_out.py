@@ -11,6 +11,7 @@ import json
 import random
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -112,6 +113,7 @@ def _questions(
     return found
 
 
+@lru_cache(maxsize=4)
 def _trained_text(shop: Shop, seed: int) -> str:
     """Everything the dialogues of this seed say, to look a query up in."""
     return "\n".join(canonical(message.content) for found in dialogues(shop, seed) for message in found.messages)

@@ -67,7 +67,7 @@ class Slot:
         return (row, *self.aliases.get(row, ()))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Shop:
     """The shop with its values, slots and intents; see `load_shop`. `foreign` holds, for each intent, the words by
     which a reply is seen to be about something else."""
