@@ -13,12 +13,11 @@ import asyncio
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from contextlib import aclosing, contextmanager
-from typing import cast
 from urllib.parse import urlsplit
 
 import httpx2
 import openai
-from openai.types.chat import ChatCompletionChunk, ChatCompletionMessageParam
+from openai.types.chat import ChatCompletionChunk
 
 from endcloud.errors import (
     CloudAccessError,
@@ -131,19 +130,24 @@ class OpenAICloud:
 
     async def _chunks(self, request: MaskedRequest) -> AsyncGenerator[ChatCompletionChunk]:
         sampling = request.sampling
-        messages = cast(
-            "list[ChatCompletionMessageParam]", [{"role": m.role, "content": m.content} for m in request.messages]
-        )
-        stream = await self._client().chat.completions.create(
-            model=self.name,
-            messages=messages,
+        body: dict[str, object] = {
+            "model": self.name,
+            "messages": [{"role": message.role, "content": message.content} for message in request.messages],
+            "stream": True,
+            "stream_options": {"include_usage": True},
+            "temperature": sampling.temperature,
+            "max_tokens": sampling.max_tokens,
+            **({"top_p": sampling.top_p} if sampling.temperature > 0 else {}),
+            **({"seed": sampling.seed} if sampling.seed is not None else {}),
+            **self._extra,
+        }
+        # The SDK's own `chat.completions.create` walks every message against its types: 2 ms a call, a third of all.
+        stream = await self._client().post(
+            "/chat/completions",
+            cast_to=ChatCompletionChunk,
+            body=body,
             stream=True,
-            stream_options={"include_usage": True},
-            temperature=sampling.temperature,
-            top_p=sampling.top_p if sampling.temperature > 0 else openai.omit,
-            max_tokens=sampling.max_tokens,
-            seed=sampling.seed if sampling.seed is not None else openai.omit,
-            extra_body=self._extra or None,
+            stream_cls=openai.AsyncStream[ChatCompletionChunk],
         )
         async with stream:
             async for chunk in stream:

@@ -12,8 +12,10 @@ import asyncio
 import random
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
+from typing import TypeVar
 
 from endcloud.cloud.budget import Prices, likely_tokens
 from endcloud.cloud.retry import Pace, RetryPolicy, WallClock
@@ -32,6 +34,8 @@ from endcloud.errors import (
 )
 from endcloud.protocols import Budget, Clock, Label, Labels, Progress, ProgressTask
 from endcloud.types import Example, Tokens
+
+_T = TypeVar("_T")
 
 # Failures of the moment: the next run asks these again. All other reasons stand.
 TRANSIENT = frozenset({"busy", "timeout", "unavailable", "malformed"})
@@ -230,6 +234,7 @@ class _Run:
     pace: Pace = field(init=False)
     _draw: random.Random = field(init=False)
     _in_flight: int = 0
+    _writer: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "labels"))
     _settled: asyncio.Event = field(default_factory=asyncio.Event)
     _failed_in_a_row: int = 0
 
@@ -246,6 +251,7 @@ class _Run:
             for worker in workers:
                 worker.cancel()
             await asyncio.gather(*workers, return_exceptions=True)
+            self._writer.shutdown()
 
     async def _work(self, waiting: Iterator[list[Prompt]], task: ProgressTask) -> None:
         for group in waiting:
@@ -305,19 +311,19 @@ class _Run:
         except CloudError as failure:
             error = failure
         except UnrestorableError as failure:
-            self._finish(group, Judgement("unrestorable", str(failure)), None, reservation, worst)
+            await self._finish(group, Judgement("unrestorable", str(failure)), None, reservation, worst)
             return None
         except PrivacyError as failure:
-            self._finish(group, Judgement("withheld", str(failure)), None, reservation, 0.0)
+            await self._finish(group, Judgement("withheld", str(failure)), None, reservation, 0.0)
             return None
         if answer is not None:
             price = self.prices.of(answer.tokens) if answer.tokens else worst
             self._failed_in_a_row = 0
-            self._finish(group, self.teacher.judge(prompt, answer), answer, reservation, price)
+            await self._finish(group, self.teacher.judge(prompt, answer), answer, reservation, price)
             return None
-        return self._failed(group, error, reservation, worst, attempt)
+        return await self._failed(group, error, reservation, worst, attempt)
 
-    def _failed(
+    async def _failed(
         self, group: list[Prompt], error: CloudError, reservation: str, worst: float, attempt: int
     ) -> float | None:
         """Settles a failed call, and decides whether it is worth another."""
@@ -326,10 +332,10 @@ class _Run:
         # A refused or postponed call was not worked on. Of the others nobody knows: they count in full.
         price = 0.0 if isinstance(error, (CloudBusyError, CloudRefusedError)) else worst
         if isinstance(error, CloudAccessError):
-            self._settle(reservation, price)
+            await self._settle(reservation, price)
             raise error
         if not error.retryable or attempt == self.retry.attempts:
-            self._finish(group, Judgement(reason, str(error)), None, reservation, price)
+            await self._finish(group, Judgement(reason, str(error)), None, reservation, price)
             self._failed_in_a_row += error.retryable
             if self._failed_in_a_row >= self.give_up:
                 raise CloudUnavailableError(
@@ -337,7 +343,7 @@ class _Run:
                     f"failure: {error} Labels so far are kept; the same command goes on."
                 ) from error
             return None
-        self._settle(reservation, price)
+        await self._settle(reservation, price)
         pause = self.retry.pause(attempt, error, self._draw)
         if isinstance(error, CloudBusyError) and error.retry_after is not None:
             self.pace.hold(error.retry_after)
@@ -348,18 +354,23 @@ class _Run:
         while True:
             self._settled.clear()
             try:
-                return self.budget.reserve(worst, "label")
+                return await self._in_store(lambda: self.budget.reserve(worst, "label"))
             except BudgetError as error:
                 if self._in_flight == 0:
                     self.report.stopped = self.report.stopped or str(error)
                     raise _Stopped from None
             await self._settled.wait()
 
-    def _settle(self, reservation: str, price: float) -> None:
-        self.budget.settle(reservation, price)
+    async def _in_store(self, work: Callable[[], _T]) -> _T:
+        """Does store work in a thread of its own, since a commit waits for the disk; one at a time, since SQLite
+        takes one writer."""
+        return await asyncio.get_running_loop().run_in_executor(self._writer, work)
+
+    async def _settle(self, reservation: str, price: float) -> None:
+        await self._in_store(lambda: self.budget.settle(reservation, price))
         self.report.spent += price
 
-    def _finish(
+    async def _finish(
         self, group: list[Prompt], judgement: Judgement, answer: Answer | None, reservation: str, price: float
     ) -> None:
         """Records the label of all who asked, then settles: killed in between, the money counts and no call is lost."""
@@ -378,8 +389,13 @@ class _Run:
             note=judgement.note,
         )
         recorded = [first, *(self._copy(prompt, first) for prompt in group[1:])]
-        self.labels.add(recorded)
-        self._settle(reservation, price)
+
+        def write() -> None:
+            self.labels.add(recorded)
+            self.budget.settle(reservation, price)
+
+        await self._in_store(write)
+        self.report.spent += price
         self.count(recorded)
         self.report.asked += 1
         self.report.identical += len(group) - 1
