@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import shutil
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -38,14 +39,15 @@ from endcloud.corpus.readers.recognition import all_readers, choose_reader
 from endcloud.corpus.readers.source import Source, find_sources
 from endcloud.corpus.readers.table import TableReader
 from endcloud.corpus.shards import Counts, Shards
-from endcloud.corpus.splitting import split_of
+from endcloud.corpus.splitting import fill_empty, split_of
 from endcloud.corpus.windowing import Window, windows
 from endcloud.errors import SourceError
 from endcloud.protocols import Masker, Progress
-from endcloud.types import Dialogue, Example, Message
+from endcloud.types import Dialogue, Example, Message, Split
 
 WORK = "unfinished"
 SHARD_DIALOGUES = 500
+SMALL_DIALOGUES = 200  # below this a split may stay empty by chance
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,12 +117,11 @@ def prepare(
     Raises `SourceError` for a source that is missing, empty or in no known format.
     """
     started = time.monotonic()
-    found = find_sources(list(sources))
-    table = TableReader(options.columns, _lowered(options.customer_words), _lowered(options.agent_words))
-    read = [(source, choose_reader(source, format, all_readers(table))) for source in found]
+    read = _choose_readers(sources, format, options)
     entries = tuple(_entry(source, reader) for source, reader in read)
     recipe = _recipe(entries, options, masker, key)
     if (held := _finished(destination, recipe)) is not None:
+        shutil.rmtree(destination / WORK, ignore_errors=True)
         progress.say("The corpus is up to date: nothing has changed since it was prepared.")
         return CorpusReport(held, time.monotonic() - started)
     shards = Shards(destination / WORK, recipe)
@@ -132,6 +133,13 @@ def prepare(
     held = _second_pass(shards, destination, entries, recipe, notes, counts, options, masker, progress)
     _say_malformed(notes, progress)
     return CorpusReport(held, time.monotonic() - started)
+
+
+def _choose_readers(sources: Sequence[Path], format: str, options: CorpusOptions) -> list[tuple[Source, Reader]]:
+    """Every file with the reader of its format; named columns mean a table."""
+    table = TableReader(options.columns, _lowered(options.customer_words), _lowered(options.agent_words))
+    wanted = table.name if format == "auto" and options.columns else format
+    return [(source, choose_reader(source, wanted, all_readers(table))) for source in find_sources(list(sources))]
 
 
 def subject_of(customer: str, key: bytes) -> str:
@@ -255,16 +263,15 @@ def _second_pass(
     progress: Progress,
 ) -> Manifest:
     """Weighs canned replies down, writes the splits, publishes."""
-    replies = ReplyCounts()
-    for example in shards.examples():
-        if example.split == "train" and not example.excluded:
-            replies.add(example.reply)
+    replies, moved = _survey(shards, options, progress)
     writer = CorpusWriter(shards.directory, destination)
     examples: Counter[str] = Counter(dict.fromkeys(SPLITS, 0))
     dropped = counts.dropped + notes.dropped
     with progress.task("writing examples", None, "examples") as task:
-        for example in shards.examples():
-            writer.write(replace(example, weight=replies.weight(example.reply, options.boilerplate_share)))
+        for recorded in shards.examples():
+            weight = replies.weight(recorded.reply, options.boilerplate_share)
+            example = replace(recorded, weight=weight, split=moved.get(recorded.dialogue, recorded.split))
+            writer.write(example)
             if example.excluded:
                 dropped[example.excluded] += 1
             else:
@@ -292,6 +299,24 @@ def _second_pass(
     writer.publish(held)
     shards.clear()
     return held
+
+
+def _survey(shards: Shards, options: CorpusOptions, progress: Progress) -> tuple[ReplyCounts, dict[str, Split]]:
+    """Counts the replies to be trained on, and moves a dialogue into each wanted split that would stay empty."""
+    replies = ReplyCounts()
+    dialogues: dict[Split, set[str]] = {split: set() for split in SPLITS}
+    for example in shards.examples():
+        if not example.excluded:
+            if example.split == "train":
+                replies.add(example.reply)
+            if len(dialogues[example.split]) < SMALL_DIALOGUES:
+                dialogues[example.split].add(example.dialogue)
+    shares: dict[Split, float] = {"validation": options.validation_share, "test": options.test_share}
+    empty = [split for split, share in shares.items() if share > 0 and not dialogues[split]]
+    moved = fill_empty(dialogues["train"], empty) if empty and len(dialogues["train"]) < SMALL_DIALOGUES else {}
+    for dialogue, split in sorted(moved.items()):
+        progress.say(f"No dialogue fell into the {split} split of this small corpus; {dialogue!r} was moved there.")
+    return replies, moved
 
 
 def _finished(destination: Path, recipe: str) -> Manifest | None:

@@ -62,6 +62,11 @@ class TableReader:
     name: str = "csv"
     marks: bool = False
 
+    def __post_init__(self) -> None:
+        for column in self.columns:
+            if column not in USUAL_HEADERS:
+                raise SourceError(f"The column {column!r} is unknown: name any of {', '.join(USUAL_HEADERS)}.")
+
     def recognises(self, head: str) -> bool:
         return self._layout(head) is not None
 
