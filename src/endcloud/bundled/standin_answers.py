@@ -28,6 +28,8 @@ _RULE_NEAR_ENOUGH = 0.08
 _SAME_NAME = 0.12  # what naming the same city or courier adds to a similarity
 _SUPPORTED = 0.3  # similarity to a rule from which an answer says what the rule says
 _RULE_VOTE = 3.0  # what a rule near the question adds to the votes for answers that say it
+_TELLING = 0.1  # worth below which an answer is careless
+_RULE_BEATS_CARELESS = 0.15  # similarity from which a rule is stated in the place of a careless answer
 _SAME_SHAPE = 0.5  # Jaccard of 2-grams from which two answers count as one
 _PLACEHOLDER = re.compile(r"\[([^\[\]_]{1,12}(?:_[^\[\]_]{1,12})*)_(\d+)\]")
 _NOT_OF_A_PRODUCT = frozenset(
@@ -122,7 +124,7 @@ def understand(prompt: Prompt) -> Asked:
     core = meaning.core(prompt.question, focus.names)
     notions = meaning.notions(core) or meaning.notions(prompt.question)
     said = prompt.question
-    if prompt.history and meaning.content_length(core) <= 1 and not (notions or core.isdigit()):
+    if prompt.history and meaning.content_length(core) <= 1 and not (notions or meaning.is_bare_number(core)):
         for turn in earlier:
             before = meaning.core(turn.content, focus.names)
             if turn.role == "user" and meaning.content_length(before) > 1:
@@ -193,6 +195,8 @@ def _from_pairs(asked: Asked, candidates: list[Candidate], knowledge: Knowledge,
             groups.append([candidate])
     asked_of = {line: similarity for similarity, line in rules}
     best = max(groups, key=lambda group: _votes(group, candidates[0].score, knowledge, asked_of))
+    if knowledge.rules.lines and _worth_of(best, knowledge) < _TELLING and rules[0][0] >= _RULE_BEATS_CARELESS:
+        return manner_of.in_manner(knowledge.rules.clause(rules[0][1], asked.features), knowledge.manner)
     cell = _asked_cell(asked, best)
     if cell:
         return _about_product(asked, cell, best, knowledge)
@@ -210,14 +214,19 @@ def _votes(group: list[Candidate], top: float, knowledge: Knowledge, rules: Mapp
     return near * _worth(answer, support, knowledge.opening) * (1.0 + _RULE_VOTE * max(0.0, asked_of))
 
 
+def _worth_of(group: list[Candidate], knowledge: Knowledge) -> float:
+    answer = group[0].pair.answer
+    return _worth(answer, knowledge.rules.nearest(answer)[1], knowledge.opening)
+
+
 def _worth(answer: str, support: float, opening: str) -> float:
     """How much an answer tells: recorded replies are at times careless, and those repeat no rule and state no fact."""
     if _UNTOLD.search(answer):
         return 0.05
     if support >= _SUPPORTED or quantities(answer):
         return 1.0
-    brusque = bool(opening) and not answer.startswith(opening)
-    return (0.03 if brusque else 0.6) * (1.0 if len(answer) >= 10 else 0.5)
+    brusque = bool(opening) and opening not in answer
+    return (0.01 if brusque else 0.6) * (1.0 if len(answer) >= 10 else 0.5)
 
 
 def _asked_cell(asked: Asked, group: Sequence[Candidate]) -> tuple[str, str] | None:
@@ -262,8 +271,7 @@ def _corrected(answer: str, asked: Asked, knowledge: Knowledge, rules: list[tupl
 
 
 def _from_rules(asked: Asked, knowledge: Knowledge, rules: list[tuple[float, int]]) -> str:
-    core = meaning.core(asked.text)
-    if core and not core.strip("0123456789\ue001\ue002"):
+    if meaning.is_bare_number(meaning.core(asked.text)):
         return manner_of.asking_back(knowledge.manner)
     cell = _asked_cell(asked, ())
     if cell:

@@ -13,7 +13,7 @@ def general_reply(question: str) -> str:
     """A general assistant's reply to a customer's question: polite, long, and without a fact of any shop."""
     language = meaning.language()
     core = meaning.core(question)
-    if core and not core.strip("0123456789\ue001\ue002"):
+    if meaning.is_bare_number(core):
         return language.otherwise["number"]
     notions = meaning.notions(core) | meaning.notions(question)
     return next((reply for notion, reply in language.general.items() if notion in notions), language.otherwise["other"])

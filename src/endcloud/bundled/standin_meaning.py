@@ -21,6 +21,8 @@ from numpy.typing import NDArray
 
 _BUCKETS = 1 << 16
 _MARK = re.compile(r"\[[^\[\]]{1,20}\]")
+_MARKED = re.compile("(?:订单号?|快递单号|运单号?|单号|手机号?|电话)\ue001")  # the number is named, not asked about
+_BARE_NUMBER = re.compile(r"[额那就要是个行不的吗\s\ue001\ue002]*")
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 _NOT_WORD = re.compile(r"[^\w\u4e00-\u9fff\ue000-\uf8ff]+|_")
 _MARK_SIGN, _NUMBER_SIGN = "\ue001", "\ue002"
@@ -81,6 +83,7 @@ def core(text: str, names: Sequence[str] = ()) -> str:
     Marks and entities leave a sign of their kind. A text of fillers alone stays as it is: it means just that.
     """
     text = _MARK.sub(_MARK_SIGN, plain(text))
+    text = _MARKED.sub(_MARK_SIGN, text)
     for name in names:
         text = text.replace(name, _KIND_SIGN["product"])
     for kind, pattern in language().names.items():
@@ -101,6 +104,11 @@ def content_length(text: str) -> int:
     )
 
 
+def is_bare_number(text: str) -> bool:
+    """Whether a `core` is a number and nothing else: who sent it has to say what is meant."""
+    return bool(_NUMBER.search(text)) and bool(_BARE_NUMBER.fullmatch(_NUMBER.sub("", text)))
+
+
 def notions(text: str) -> frozenset[str]:
     """The general notions of shopping that a text touches."""
     text = plain(text)
@@ -115,7 +123,7 @@ def features(text: str, names: tuple[str, ...] = ()) -> Features:
     """Hashed features of a text: ids, each once, and their weights (characters, 2- and 3-grams, notions)."""
     kept = core(text, names)
     weights: dict[int, float] = {0: 0.1}  # never empty
-    if kept and not re.sub(r"[\d\s\ue001\ue002]", "", kept):
+    if is_bare_number(kept):
         weights[_bucket("only a number")] = 3.0
         return np.array(list(weights)), np.array(list(weights.values()))
     kept = _NUMBER.sub(_NUMBER_SIGN, kept)
