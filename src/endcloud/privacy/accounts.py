@@ -13,8 +13,10 @@ from endcloud.privacy.finding import Finding
 
 # E-mail is looked for around its at sign, so that a long text without one costs nothing.
 _AT = re.compile(
-    r" {0,2}@ {0,2}| ?[(\[] ?(?i:at) ?[)\]] ?| (?i:at) (?=[A-Za-z0-9-]{1,40} ?(?:\.|(?i:dot)))|艾特|#(?=[A-Za-z0-9-]{1,40}\.(?:com|cn|net))"
+    r" {0,2}@ {0,2}| ?[(\[] ?(?i:at) ?[)\]] ?| (?i:at) (?=[A-Za-z0-9-]{1,40} ?(?:\.|(?i:dot)))|艾特"
+    r"|#(?=[A-Za-z0-9-]{1,40}\.(?:com|cn|net))"
 )
+_AT_SIGN = re.compile("[@#特]|[aA][tT][ )\\]]")
 _LOCAL = re.compile(r"[A-Za-z0-9._%+\-]{1,64}$")
 _DOMAIN = re.compile(
     r"(?:[A-Za-z0-9-]{1,63} {0,1}(?:\.|点| dot |\(dot\)) {0,1}){1,6}(?:[A-Za-z]{2,24})(?![A-Za-z0-9-])", re.IGNORECASE
@@ -24,9 +26,11 @@ _CUED = re.compile(
     r"(?:(?P<微信>微信号?|威信|薇信|[vV]信|加[vV]|(?i:(?<![a-z])(?:vx|wx|wechat)))"
     r"|(?P<支付宝>支付宝账?帐?号?|(?i:alipay))"
     r"|(?P<QQ>[qQ]{2}号?|扣扣号?))"
-    r"(?:账号|帐号|号|号码|(?i: ?id| account))?[ ]{0,2}(?:是|为|叫|:|=|(?i:is))?[ ]{0,2}"
-    r"(?P<account>(?:[A-Za-z](?=[A-Za-z0-9_-]{0,18}[0-9_-])|(?<=[:是为=] )[A-Za-z]|(?<=[:是为=])[A-Za-z])[A-Za-z0-9_-]{5,19})(?![A-Za-z0-9_@.-])"
+    r"(?:账号|帐号|号|号码|(?i: ?id| account))?[ ]{0,2}(?P<is>是|为|叫|:|=|(?i:is))?[ ]{0,2}"
+    # After "is" any name of six characters or more; else one with a digit or mark in it, not a plain word.
+    r"(?P<account>[A-Za-z](?(is)|(?=[A-Za-z_-]{0,18}[0-9_-]))[A-Za-z0-9_-]{5,19})(?![A-Za-z0-9_@.-])"
 )
+_CUED_SIGN = re.compile("[微威薇信宝扣]|[vVwW][xX]|[qQ]{2}|加[vV]|we?chat|alipay", re.IGNORECASE)
 _ORDER_CODE = re.compile(
     r"(?:(?P<运单>快递单?号?|运单号?|物流单?号?|包裹号?|(?i:tracking)(?i: ?(?:number|no\.?|id))?)"
     r"|(?P<订单>订单(?:编?号|号码)?|单号|交易号|流水号|(?i:(?<![a-z])order)(?i: ?(?:number|no\.?|id))?))"
@@ -39,11 +43,18 @@ _CREDIT_CODE = re.compile(
     r"(?<![A-Za-z0-9])(?=[0-9]{2,16}[A-Z])[0-9A-HJ-NPQRTUWXY]{2}[0-9]{6}[0-9A-HJ-NPQRTUWXY]{10}(?![A-Za-z0-9])"
 )
 _PLATE = re.compile(
-    r"[京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼][A-HJ-NP-Z][ ·•.-]?[A-HJ-NP-Z0-9]{5,6}(?![A-Za-z0-9])"
+    r"[京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼]"
+    r"[A-HJ-NP-Z][ ·•.-]?[A-HJ-NP-Z0-9]{5,6}(?![A-Za-z0-9])"
 )
 _COORDINATES = re.compile(
     r"(?<![0-9.])-?[0-9]{1,3}\.[0-9]{4,12}[°NSEWnsew]{0,2} ?[,/ ] ?-?[0-9]{1,3}\.[0-9]{4,12}[°NSEWnsew]{0,2}(?![0-9])"
 )
+
+# What every code of a sort has: most messages have none of it, and are not read further.
+_DIGITS = re.compile("[0-9][^0-9]{0,2}[0-9]")
+_LETTER = re.compile("[A-Za-z]")
+_ORDER_SIGN = re.compile("[单递流包易]|order|track", re.IGNORECASE)
+_BIRTH_SIGN = re.compile("[生出]|birth|born|dob", re.IGNORECASE)
 _BIRTHDAY = re.compile(
     r"(?:生日|出生(?:日期|年月)?|生于|(?i:date of birth|birth(?:day|date)|\bdob|\bborn))[^0-9\n]{0,6}"
     r"(?P<date>[0-9]{2,4}[-./年 ][0-9]{1,2}[-./月 ][0-9]{1,4}日?|[0-9]{1,2}月[0-9]{1,2}[日号]?)"
@@ -52,17 +63,21 @@ _BIRTHDAY = re.compile(
 
 def find(text: str, catalogue: frozenset[str]) -> list[Finding]:
     """The accounts and codes of a view, in its offsets."""
-    found = list(_emails(text))
-    for match in _CUED.finditer(text):
-        found.append(Finding(_kind(match), *match.span("account")))
-    for match in _ORDER_CODE.finditer(text):
-        found.append(Finding(_kind(match), *match.span("code")))
-    found += [Finding("运单", *match.span()) for match in _PARCEL.finditer(text) if match[0] not in catalogue]
-    found += [Finding("证件", *match.span()) for match in _PASSPORT.finditer(text) if match[0] not in catalogue]
-    found += [Finding("信用代码", *match.span()) for match in _CREDIT_CODE.finditer(text) if _is_credit_code(match[0])]
-    found += [Finding("车牌", *match.span()) for match in _PLATE.finditer(text)]
+    found = list(_emails(text)) if _AT_SIGN.search(text) else []
+    if _CUED_SIGN.search(text):
+        found += [Finding(_kind(match), *match.span("account")) for match in _CUED.finditer(text)]
+    if _DIGITS.search(text) is None:
+        return found
+    if _ORDER_SIGN.search(text):
+        found += [Finding(_kind(match), *match.span("code")) for match in _ORDER_CODE.finditer(text)]
+    if _BIRTH_SIGN.search(text):
+        found += [Finding("生日", *match.span("date")) for match in _BIRTHDAY.finditer(text)]
+    if _LETTER.search(text):
+        for kind, pattern in (("运单", _PARCEL), ("证件", _PASSPORT), ("车牌", _PLATE)):
+            found += [Finding(kind, *match.span()) for match in pattern.finditer(text) if match[0] not in catalogue]
+        codes = _CREDIT_CODE.finditer(text)
+        found += [Finding("信用代码", *code.span()) for code in codes if _is_credit_code(code[0])]
     found += [Finding("坐标", *match.span()) for match in _COORDINATES.finditer(text)]
-    found += [Finding("生日", *match.span("date")) for match in _BIRTHDAY.finditer(text)]
     return found
 
 

@@ -8,6 +8,7 @@ this detector would still find, and reading a masked text again changes nothing.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -15,7 +16,7 @@ from pathlib import Path
 from endcloud.privacy import accounts, addresses, names, numbers
 from endcloud.privacy.finding import Finding, merge
 from endcloud.privacy.normalisation import view
-from endcloud.privacy.placeholders import FORGED, PLACEHOLDER
+from endcloud.privacy.placeholders import FORGED, OPENING, PLACEHOLDER
 
 __all__ = ["Detector", "Finding"]
 
@@ -58,7 +59,10 @@ class Detector:
         return self._remembered(text, placeholders if "[" in text else frozenset(), apart)
 
     def _find(self, text: str, placeholders: frozenset[str], apart: _Spans) -> tuple[Finding, ...]:
-        literal = [mark for start, end in _gaps(apart, len(text)) for mark in PLACEHOLDER.finditer(text, start, end)]
+        literal: list[re.Match[str]] = []
+        if OPENING.search(text):
+            for start, end in _gaps(apart, len(text)):
+                literal += PLACEHOLDER.finditer(text, start, end)
         found = [Finding(FORGED, *mark.span()) for mark in literal if mark[0] not in placeholders]
         marks = sorted([*apart, *(mark.span() for mark in literal)])
         for _ in range(_ROUNDS):
@@ -72,12 +76,12 @@ class Detector:
     def _read(self, text: str, masked: Sequence[tuple[int, int]]) -> list[Finding]:
         """One reading of `text` with `masked` cut out, in offsets of `text`."""
         seen = view(text, masked)
-        candidates = [
-            *accounts.find(seen.text, self.catalogue_numbers),
-            *numbers.find(seen.text, self.catalogue_numbers),
-            *addresses.find(seen.text),
-            *names.find(seen.text),
-        ]
+        candidates = accounts.find(seen.text, self.catalogue_numbers)
+        candidates += numbers.find(seen.text, self.catalogue_numbers)
+        candidates += addresses.find(seen.text)
+        candidates += names.find(seen.text)
+        if not candidates:
+            return []
         return [
             Finding(finding.kind, *seen.original(finding.start, finding.end))
             for finding in merge(candidates)

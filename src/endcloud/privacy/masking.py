@@ -23,20 +23,19 @@ from endcloud.privacy import numbers
 from endcloud.privacy.detection import Detector
 from endcloud.privacy.finding import Finding
 from endcloud.privacy.normalisation import view
-from endcloud.privacy.placeholders import FORGED, PLACEHOLDER, canonical, number_of, read, write
+from endcloud.privacy.placeholders import FORGED, KINDS, PLACEHOLDER, canonical, number_of, read, write
 from endcloud.types import Message
 
 #: The kinds of corpus marks that stand for personal values, and the kind their placeholders get.
-PERSONAL_MARKS: Mapping[str, str] = {
-    "订单": "订单", "ORDERID": "订单", "电话": "电话", "姓名": "姓名", "地址": "地址", "站点": "站点", "链接": "链接",
-    "邮箱": "邮箱", "身份证号": "身份证号", "组织机构": "组织机构", "银行卡": "银行卡", "运单": "运单", "微信": "微信", "QQ": "QQ",
-}  # fmt: skip
+PERSONAL_MARKS: Mapping[str, str] = {kind: kind for kind in KINDS if kind != FORGED} | {"ORDERID": "订单"}
 
 #: `[种类x]`; a personal kind and JDDC's bare marks also without the x, an order's also as `[ORDERID_1…]`.
 _MARK = re.compile(
     rf"\[(?P<kind>[一-鿿A-Za-z]{{1,10}}(?:\([一-鿿]{{1,4}}\))?)x\]"
     rf"|\[(?P<bare>{'|'.join(PERSONAL_MARKS)}|商品快照|父原始)\]|\[(?P<order>ORDERID)_[0-9]{{1,12}}\]"
 )
+
+_IMPERSONAL = re.compile(r"<[一-鿿A-Za-z]{1,10}(?:\([一-鿿]{1,4}\))?>")
 
 # Kinds that a cue gave away: without the cue the detector would miss the value, so it is looked for by itself.
 _CUED_KINDS = frozenset(("姓名", "微信", "QQ", "支付宝", "订单", "运单", "电话"))
@@ -115,9 +114,12 @@ class ConversationMasker:
         )
 
     def unrestorable(self, context: Sequence[Message], reply: str) -> bool:
-        """Whether the (masked) reply holds a personal placeholder that its (masked) context lacks."""
-        wanted = set(read(reply))
-        return bool(wanted) and not wanted <= {mark for message in context for mark in read(message.content)}
+        """Whether the (masked) reply holds a placeholder that its (masked) context lacks.
+
+        A `<数字>` counts too: where the context has none, nobody can say what the number was.
+        """
+        wanted = _masks(reply)
+        return bool(wanted) and not wanted <= {mask for message in context for mask in _masks(message.content)}
 
     def _find(
         self,
@@ -208,6 +210,11 @@ def _same(kind: str, value: str) -> str:
     compact = re.sub(r"[\W_]", "", plain).lower()
     digits = numbers.spoken(compact) if kind in ("电话", "号码", "身份证号", "银行卡") else compact
     return digits.removeprefix("0086").removeprefix("86") if len(digits) > 11 and kind == "电话" else digits or value
+
+
+def _masks(text: str) -> set[str]:
+    """Every mask in a masked text, personal or not."""
+    return {*read(text), *_IMPERSONAL.findall(text)}
 
 
 def _marks(text: str) -> list[Finding]:

@@ -11,123 +11,99 @@ from collections.abc import Iterator
 
 from endcloud.privacy.finding import Finding
 
-_DOUBLE = "欧阳|上官|司马|诸葛|东方|皇甫|尉迟|公孙|慕容|令狐|司徒|夏侯|端木|南宫|独孤|长孙|宇文|轩辕|呼延|闻人|澹台|百里|申屠|太史|濮阳|单于"
-# The hundred most frequent surnames and further ones; those that are mostly other words stand apart.
-_COMMON = (
-    "王李张刘陈杨赵黄周吴徐孙胡朱高林何郭马罗梁宋郑谢韩唐冯于董萧程曹袁邓许傅沈曾彭吕苏卢蒋蔡贾丁魏薛叶阎余潘杜戴夏钟汪田任姜范方石姚谭廖邹熊金陆郝孔白崔康毛邱秦江史顾侯邵孟龙"
-    "万段雷钱汤尹黎易常武乔贺赖龚文庞樊兰殷施陶洪翟安颜倪严牛温芦季俞章鲁葛伍韦申尤毕聂焦向柳邢岳齐梅莫庄辛管祝左涂谷祁耿舒卜路詹关苗凌费纪靳盛童欧甄项曲成游裴席卫查屈"
-    "鲍位覃霍翁隋甘景薄单包柏宁柯阮桂闵解强柴华车冉房边辜吉饶刁瞿戚丘古米池滕晋苑邬臧畅宫来嵺苟全褚廉简娄盖符奚木穆党燕郎邸冀谈姬屠连郜晏栾郁商蒙计喻揭窦迟宇敖糜鄢冷卓花仇艾蓝都巩稽井练仲乐虞卞封竺冼原官衣楚佟栗匡宗应台巫鞠僧桑荆谌银扬明沙薄伏岑习胥保和蔺"
+_DOUBLE = (
+    "欧阳|上官|司马|诸葛|东方|皇甫|尉迟|公孙|慕容|令狐|司徒|夏侯|端木|南宫|独孤|长孙|宇文|轩辕|呼延|闻人|澹台|"
+    "百里|申屠|太史|濮阳|单于"
 )
-# Surnames that stand before a title mostly as another word (向女士推荐, 成小姐, 全女士 …).
-_UNSURE = frozenset("向成全连和来位都单强解应明保原车花房计都乐台官商党简包查边古封木关")
-_TITLES = "先生|女士|小姐|太太|夫人|老师|师傅|经理|总监|阿姨|叔叔|同学|医生|大哥|大姐"
+_SINGLE = (
+    "王李张刘陈杨赵黄周吴徐孙胡朱高林何郭马罗梁宋郑谢韩唐冯于董萧程曹袁邓许傅沈曾彭吕苏卢蒋蔡贾丁魏薛叶阎余潘"
+    "杜戴夏钟汪田任姜范方石姚谭廖邹熊金陆郝孔白崔康毛邱秦江史顾侯邵孟龙万段雷钱汤尹黎易常武乔贺赖龚文庞樊兰殷"
+    "施陶洪翟安颜倪严牛温芦季俞章鲁葛伍韦申尤毕聂焦向柳邢岳齐梅莫庄辛管祝左涂谷祁耿舒卜路詹关苗凌费纪靳盛童欧"
+    "甄项曲成游裴席卫查屈鲍位覃霍翁隋甘景薄单包柏宁柯阮桂闵解强柴华车冉房边辜吉饶刁瞿戚丘古米池滕晋苑邬臧畅宫"
+    "来嵺苟全褚廉简娄盖符奚木穆党燕郎邸冀谈姬屠连郜晏栾郁蒙计喻揭窦迟宇敖糜鄢冷卓花仇艾蓝都巩稽井练仲乐虞卞封"
+    "竺冼原官衣楚佟栗匡宗应台巫鞠僧桑荆谌银扬明沙伏岑习胥保蔺"
+)
+# Surnames that alone before a title are mostly another word (向女士推荐, 全小姐 …).
+_UNSURE = frozenset("向成全连来位都单强解应明保原车花房计乐台官党简包查边古木关")
+# Words that begin like a name: no name begins with them.
+_NO_NAME = re.compile(
+    "安装|安排|安全|安心|安静|安卓|单独|单位|单子|单号|胡子|胡乱|高级|高端|高档|高温|高兴|高中|"
+    "高铁|白色|白天|白条|黄色|黄金|金色|金额|蓝色|蓝牙|水费|马上|马桶|毛巾|毛毯|毛病|毛衣|包裹|"
+    "包装|包邮|包括|包含|石头|钱款|钱包|周末|周一|周二|周三|周四|周五|周六|周日|房子|房间|房东|"
+    "房产|车子|车主|车里|全部|全新|全额|全国|全家|连接|连续|连云|成功|成人|成品|成都|都是|都有|"
+    "解决|解释|应该|明天|明白|明细|明显|保价|保修|保证|保护|保暖|保险|保安|保姆|原来|原因|原价|"
+    "原装|计算|台灯|台式|官方|官网|简单|查询|查看|查过|边上|古风|关于|关闭|关注|花色|花纹|卫生|"
+    "屈臣|池子|宫廷|来自|江苏|江西|安徽|温州|温度|常州|苏州|金华|石家|武汉|郑州|徐州|黄山|常熟|"
+    "江阴|宁波|宁夏|柳州|秦皇|唐山|沈阳|梅州|贺州|齐齐|于是|任何|任务|常用|常见|经常|万一|万分|"
+    "易碎|容易|严重|严格|强烈|强制|项目|游客|席子|喻意|景区|卓越|方便|方法|方面|方案|方式|何时|"
+    "何况|余额|文件|文字|段时|路上|路过|曾经|向您|向你|向他|顾客|程序|温馨|双十|雷神|华为|华硕|"
+    "米家|位置|夏季|夏天|夏被|冷水|冷风|甘肃|章子|章程|左右|左边|管理|管家|管道|费用|银行|银色|"
+    "银联|木头|木制|米色|衣服|衣柜|沙发|乐视|游戏|盖子|谈谈|练习|应急|迟到|单人|边框|伏特|扬州|"
+    "桑拿|符合|喻为|封面|封口|宗旨|井盖|卜卜|茶叶|龙头|熊猫|叶子|牛仔|牛奶|鲁班|童装|盛放|项链|"
+    "曲线|古典|党员|官人|艾草|来电|来源|来的|来了|查收|都没|都不|连夜|保质|解锁|解冻|强力|计划|"
+    "原件|原先|位数|全款|成本|成交|单价|单据|向左|向右|祝您|祝你|史上|万能|汤勺|梅雨|文具|兰州|"
+    "洪水|施工|尤其|毕竟|毕业|焦急|辛苦|常温|常规|岳父|岳母|孟买|孔子|丁香|谢谢|谢啦|许多|许可|"
+    "任意|田地|石材|金属|陆续|白领|康复|江浙|江南|秦岭|顾虑|侯门|龙虾|钱币|乔迁|赖皮|文章|和身"
+)
 _HANZI = "一-鿿"
-
-_SURNAME = re.compile(f"(?:{_DOUBLE})|[{_COMMON}]")
-_TITLE = re.compile(f"(?<=[{_HANZI}])(?:{_TITLES})")
-_BOUNDARY = frozenset("是叫找给和跟与姓名由让问对为帮请的了，,。.!！?？:： \n\t、;；(（[\x00\x01")
+_IS_HANZI = re.compile(f"[{_HANZI}]").match
+_SURNAME = re.compile(f"(?:{_DOUBLE})|[{_SINGLE}]")
+_TITLE = re.compile("先生|女士|小姐|太太|夫人|老师|师傅|经理|总监|阿姨|叔叔|同学|医生|大哥|大姐|律师|教授")
+_BOUNDARY = frozenset("是叫找给和跟与姓名由让问对为帮请的了系派,，。.!！?？: \n\t、;；(（[\x00\x01")
 
 _CUE = re.compile(
-    r"(?:(?:我|本人|他|她|孩子|老公|老婆)(?:的?名字)?叫做?|(?:姓名|名字|真名)(?:是|叫|为)?|(?:收件|收货|联系|签收|寄件|发件|取件|购买|持卡|开户)人(?:姓名)?(?:是|为|叫|改成|改为|换成)?"
+    r"(?:(?:我|本人|他|她|孩子|老公|老婆)(?:的?名字)?叫做?|(?:姓名|名字|真名)(?:是|叫|为)?"
+    r"|(?:收件|收货|联系|签收|寄件|发件|取件|购买|持卡|开户)人(?:姓名)?(?:是|为|叫|改成|改为|换成)?"
     r"|户名|机主|称呼我|本人(?=[:是]))[ ]{0,2}[:=]?[ ]{0,2}"
 )
-_SELF = re.compile(r"(?:我|这里|这边|本人)(?:就)?是(?=[一-鿿]{2,3}(?:[,，。.!！?？ \n;；]|$))")
-# Second and third characters that end a name rather than belong to it.
-_STOP = "我你您他她它们的了吗呢吧啊是在有要想电手地住，和跟与号不没就也都这那什么谁哪怎可能会请女收寄发退换订单买"
-_GIVEN = re.compile(rf"(?:(?!(?:电话|手机|地址|先生|女士|小姐))[^{_STOP}\W\da-zA-Z_]){{1,2}}")
-_NO_NAME = frozenset(
-    [
-        "什么",
-        "怎么",
-        "多少",
-        "那个",
-        "这个",
-        "哪个",
-        "一个",
-        "不是",
-        "不对",
-        "错了",
-        "写错",
-        "改一",
-        "修改",
-        "填错",
-        "信息",
-        "和地",
-        "方式",
-    ]
-)
+# "我是王小明": only where nothing but a name follows up to the next mark.
+_SELF = re.compile(rf"(?:我|这里|这边|本人)(?:就)?是(?=[{_HANZI}]{{2,4}}(?:[^{_HANZI}]|$))")
+# Characters that end a name rather than belong to it.
+_STOP = "我你您他她它们的了吗呢吧啊是在有要想电手地住和跟与号没不就也这那什么谁哪怎可能会请女收寄退换订单买"
+_GIVEN = re.compile(rf"(?:(?!电话|手机|地址|先生|女士|小姐|联系)(?![{_STOP}])[{_HANZI}]){{1,2}}")
 
 _ENGLISH_CUE = re.compile(
-    r"\b(?:my (?:full )?name(?:'s| is)|(?:the )?name(?: on (?:the|my) (?:account|order))?(?: is|:)|name ?:|i am called|account holder(?: is|:)?|recipient(?: is|:)?)[ ]{1,2}",
+    r"\b(?:my (?:full )?name(?:'s| is)|(?:the )?name(?: on (?:the|my) (?:account|order))?(?: is|:)|name ?:"
+    r"|i am called|account holder(?: is|:)?|recipient(?: is|:)?) {1,2}",
     re.IGNORECASE,
 )
 _ENGLISH_NAME = re.compile(r"[A-Za-z][A-Za-z'’-]{1,20}(?: [A-Za-z]\.)?(?: [A-Za-z][A-Za-z'’-]{1,20}){0,2}")
-_ENGLISH_TITLE = re.compile(
-    r"\b(?:Mr|Mrs|Ms|Miss|Dr|Mx)\.? (?P<name>[A-Z][A-Za-z'’-]{1,20}(?: [A-Z][A-Za-z'’-]{1,20}){0,2})"
-)
+_WORD = r"[A-Z][A-Za-z'’-]{1,20}"
+_ENGLISH_TITLE = re.compile(rf"\b(?:Mr|Mrs|Ms|Miss|Dr|Mx)\.? (?P<name>{_WORD}(?: {_WORD}){{0,2}})")
 _ENGLISH_SELF = re.compile(r"\b(?:I'm|I am|[Tt]his is) (?P<name>[A-Z][a-z'’-]{1,20} [A-Z][a-z'’-]{1,20})\b")
-_ENGLISH_STOP = frozenset(
-    [
-        "and",
-        "i",
-        "my",
-        "the",
-        "a",
-        "an",
-        "is",
-        "but",
-        "on",
-        "in",
-        "for",
-        "to",
-        "not",
-        "with",
-        "from",
-        "it",
-        "its",
-        "so",
-        "can",
-        "could",
-        "please",
-        "he",
-        "she",
-        "they",
-        "we",
-        "you",
-        "your",
-        "of",
-        "that",
-        "this",
-        "there",
-        "what",
-        "or",
-        "at",
-        "as",
-        "was",
-        "by",
-        "email",
-        "phone",
-        "address",
-        "order",
-        "account",
-        "zip",
-        "number",
-    ]
+_ENGLISH_SIGN = re.compile(r"[A-Z][a-z']|name", re.IGNORECASE).search
+_ENGLISH_STOP = re.compile(
+    r"and|i|my|the|a|an|is|but|on|in|for|to|not|with|from|it|its|so|can|could|please|he|she|they|we|you|your|of|"
+    r"that|this|there|what|or|at|as|was|by|email|phone|address|order|account|zip|number|no|yes",
+    re.IGNORECASE,
 )
+
+
+# Every cue has one of these: most messages have none, and are not read further.
+_CUE_SIGN = re.compile("[叫名户机称]|件人|[货系收取买卡户]人|本人")
 
 
 def find(text: str) -> list[Finding]:
     """The names of a view, in its offsets."""
-    return [*_after_cue(text), *_before_title(text), *_english(text)]
+    found = [*_before_title(text)]
+    if _CUE_SIGN.search(text):
+        found += _after_cue(text, _CUE)
+    if "是" in text:
+        found += _after_cue(text, _SELF)
+    if _ENGLISH_SIGN(text):
+        found += _english(text)
+    return found
 
 
-def _after_cue(text: str) -> Iterator[Finding]:
-    for pattern in (_CUE, _SELF):
-        for cue in pattern.finditer(text):
-            surname = _SURNAME.match(text, cue.end())
-            given = _GIVEN.match(text, surname.end()) if surname else None
-            if given and text[cue.end() : given.end()][:2] not in _NO_NAME:
-                yield Finding("姓名", cue.end(), given.end())
+def _after_cue(text: str, pattern: re.Pattern[str]) -> Iterator[Finding]:
+    for cue in pattern.finditer(text):
+        start = cue.end()
+        surname = _SURNAME.match(text, start)
+        given = _GIVEN.match(text, surname.end()) if surname else None
+        if given is None or _NO_NAME.match(text, start):
+            continue
+        if pattern is _CUE or not _IS_HANZI(text, given.end()):
+            yield Finding("姓名", start, given.end())
 
 
 def _before_title(text: str) -> Iterator[Finding]:
@@ -145,7 +121,9 @@ def _name_start(text: str, end: int) -> int | None:
         surname = _SURNAME.match(text, start) if start >= 0 else None
         if surname is None or surname.end() > end or size - len(surname[0]) > 2:
             continue
-        if size == 1 and text[start] in _UNSURE:
+        if (size == 1 and text[start] in _UNSURE) or _NO_NAME.match(text, start):
+            continue
+        if size > 1 and not _GIVEN.fullmatch(text, surname.end(), end) and surname.end() != end:
             continue
         if start == 0 or text[start - 1] in _BOUNDARY:
             return start
@@ -158,7 +136,7 @@ def _english(text: str) -> Iterator[Finding]:
         name = _ENGLISH_NAME.match(text, cue.end())
         words = name[0].split(" ") if name else []
         kept = 0
-        while kept < len(words) and words[kept].lower() not in _ENGLISH_STOP:
+        while kept < len(words) and not _ENGLISH_STOP.fullmatch(words[kept]):
             kept += 1
         if kept:
             yield Finding("姓名", cue.end(), cue.end() + len(" ".join(words[:kept])))

@@ -60,8 +60,8 @@ class View:
         """The span of the original that the view's [start, end) came from; end > start."""
         if self.offsets is None:
             return start, end
-        # What was cut out inside the span belongs to it; what was cut out after it does not.
-        return self.offsets[start], self.offsets[end - 1] + 1
+        # What was cut out inside the span or right after it (a keycap's frame) belongs to it.
+        return self.offsets[start], self.offsets[end] if end < len(self.offsets) else self.length
 
 
 def view(text: str, masked: Sequence[tuple[int, int]] = ()) -> View:

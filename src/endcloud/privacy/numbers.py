@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from endcloud.privacy.finding import Finding
 from endcloud.privacy.normalisation import View, view
 
-_SEPARATOR = r"[\s\-‐-―−_.·•・,、。/\\*~～|()（）:'\"]"
+_SEPARATOR = r"[^\w\x00\x01]|_"
 _CHINESE = "〇零一二三四五六七八九壹贰叁肆伍陆柒捌玖幺"
 _SOUNDS = {
     "0": "洞灵林铃oO", "1": "腰妖么易依医衣lI", "2": "两尔儿而", "3": "散伞山", "4": "似寺死思", "5": "吾午舞无",
@@ -34,7 +34,7 @@ _SPOKEN = _DIGITS | {ord(sound): digit for digit, sounds in _SOUNDS.items() for 
 
 def _runs(alphabet: str, least: int) -> re.Pattern[str]:
     """At least `least` characters of `alphabet`, each followed by at most three separators."""
-    return re.compile(rf"[{alphabet}](?:{_SEPARATOR}{{0,3}}+[{alphabet}]){{{least - 1},}}+")
+    return re.compile(rf"[{alphabet}](?:(?:{_SEPARATOR}){{0,3}}+[{alphabet}]){{{least - 1},}}+")
 
 
 _PLAIN_RUN = _runs("0-9", 5)
@@ -48,26 +48,27 @@ _MOBILE_WITHIN = re.compile(r"1[3-9][0-9]{9}")
 _HARMLESS = re.compile(
     r"(?<![0-9.])[0-9]{1,5}\.[0-9]{1,2}(?![0-9]|\.[0-9])"
     r"|[¥￥$€£] ?[0-9]{1,7}(?![0-9])(?:\.[0-9]{1,2}(?![0-9]))?"
-    r"|(?<![0-9])[0-9]{1,8}(?=元|块|rmb|RMB)"
+    r"|(?<![0-9])[0-9]{1,8}(?= ?(?:元|块|rmb|RMB|[件个条双套米克次人万%]))"
     r"|(?<![0-9][-./])(?<![0-9])(?:19|20)[0-9]{2}([-./年])(?:1[0-2]|0?[1-9])(?:\1|月)(?:3[01]|[12][0-9]|0?[1-9])日?(?![0-9]|[-.][0-9])"
     r"|(?<![0-9:])[0-2]?[0-9]:[0-5][0-9](?::[0-5][0-9])?(?![0-9:])"
 )
 
 # The cue in front of a number. The last one before the number counts.
 _CUE = re.compile(
-    r"(?P<goods>货号|款号|型号|编码|条形?码|批号|色号|尺码|商品(?:编号|号|[Ii][Dd])?|产品(?:编号)?|宝贝|链接|[sS][kK][uU]|\b[Ii][Tt][Ee][Mm]|[?&]id=|\bEAN|\bISBN|\bMODEL|\b[Mm]odel)"
-    r"|(?P<运单>快递|运单|物流|包裹|(?i:tracking|parcel|waybill))"
+    r"(?P<goods>货号|款号|型号|编码|条形?码|批号|色号|尺码|商品(?:编号|号|[Ii][Dd])?|产品(?:编号)?|宝贝|链接|[sS][kK][uU]"
+    r"|\b[Ii][Tt][Ee][Mm](?:\.[a-z.]{1,12}/)?|[?&]id=|\bEAN|\bISBN|\bMODEL|\b[Mm]odel)"
+    r"|(?P<运单>(?:快递|运单|物流|包裹)(?:单号|编?号)?|(?i:tracking|parcel|waybill))"
     r"|(?P<订单>订单|单号|交易号|流水号|售后单|(?i:\border))"
     r"|(?P<身份证号>身份证|证件)"
-    r"|(?P<银行卡>卡号|银行卡|信用卡|储蓄卡|账号|帐号|(?i:\bcard|\baccount))"
-    r"|(?P<支付宝>支付宝|(?i:alipay))"
-    r"|(?P<微信>微信|威信|薇信|[vV]信|(?i:\bvx|\bwx|wechat))"
-    r"|(?P<QQ>[qQ]{2}|扣扣|企鹅号)"
-    r"|(?P<电话>电话|手机|座机|联系|致电|热线|号码|(?i:\btel|phone|\bcall|mobile|\bfax))"
+    r"|(?P<支付宝>支付宝(?:[账帐]号)?|(?i:alipay))"
+    r"|(?P<微信>(?:微信|威信|薇信|[vV]信)(?:[账帐]号)?|(?i:\bvx|\bwx|wechat))"
+    r"|(?P<QQ>(?:[qQ]{2}|扣扣|企鹅)(?:[账帐]号)?)"
+    r"|(?P<银行卡>卡号|银行卡|信用卡|储蓄卡|[账帐]号|(?i:\bcard|\baccount))"
+    r"|(?P<电话>电话|手机|座机|联系|致电|热线|(?i:\btel|phone|\bcall|mobile|\bfax))"
     r"|(?P<生日>生日|出生|(?i:birth|\bdob))"
 )
-_NEAR = 16  # characters before a number in which a cue is looked for
-_GAP = re.compile(r"[^0-9。！？；\n]{0,7}")
+_NEAR = 32  # characters before a number in which a cue is looked for
+_GAP = re.compile(r"[^0-9。！？；\n]{0,7}|[ A-Za-z'#:]{0,16}")
 
 # Digits that a cue alone makes personal: how many there must be at least and at most.
 _CUED_LENGTH = {
@@ -75,12 +76,14 @@ _CUED_LENGTH = {
     "QQ": (5, 12), "电话": (7, 12),
 }  # fmt: skip
 
+_IN_PIECES = frozenset(("银行卡", "身份证号", "电话"))  # kinds whose shortest form is also written in pieces
+
 _MOBILE = re.compile(r"(?:00)?(?:86)?1[3-9][0-9]{9}")
 _LANDLINE = re.compile(r"(?:(?:00)?860?|0)(?:10|2[0-9]|[3-9][0-9]{2})[2-9][0-9]{6,7}|[48]00[0-9]{7}")
 _NORTH_AMERICA = re.compile(r"1?[2-9][0-9]{2}[2-9][0-9]{6}")
 _CARD = re.compile(r"(?:62|60|9[0-9]|4|5[0-9]|3[04-9]|2[2-7])[0-9]{11,17}")
 _EDGE = 48  # characters of a message's beginning and end in which a split number is looked for
-_PIECE = rf"(?P<digits>[0-9{_CHINESE}](?:{_SEPARATOR}{{0,3}}[0-9{_CHINESE}]){{2,16}})"
+_PIECE = rf"(?P<digits>[0-9{_CHINESE}](?:(?:{_SEPARATOR}){{0,3}}[0-9{_CHINESE}]){{2,16}})"
 _TAIL = re.compile(rf"(?<![0-9]){_PIECE}[^0-9A-Za-z\u4e00-\u9fff]{{0,3}}$")
 _HEAD = re.compile(rf"[^0-9]{{0,6}}{_PIECE}(?![0-9])")
 _MOST = 21  # digits in the longest number that is looked for
@@ -88,10 +91,12 @@ _MOST = 21  # digits in the longest number that is looked for
 
 def find(text: str, catalogue: frozenset[str]) -> list[Finding]:
     """The personal numbers of a view (see `normalisation`), in its offsets."""
-    quiet = _HARMLESS.sub(lambda match: "\x01" * len(match[0]), text)
-    found = [
-        finding for run in _PLAIN_RUN.finditer(quiet) for finding in _judge(quiet, run.start(), run.group(), catalogue)
-    ]
+    found: list[Finding] = []
+    quiet = text
+    if _PLAIN_RUN.search(text):
+        quiet = _HARMLESS.sub(lambda match: "\x01" * len(match[0]), text)
+        for run in _PLAIN_RUN.finditer(quiet):
+            found += _judge(quiet, run.start(), run.group(), catalogue)
     if found:
         return found
     for run in _CHINESE_RUN.finditer(quiet):
@@ -190,6 +195,9 @@ def _longest(
     text: str, offset: int, groups: Sequence[re.Match[str]], first: int, cue: str | None
 ) -> tuple[str | None, int]:
     """The kind of the longest join of groups from `first` on that is personal, and its last group."""
+    single = _single_digits(groups, first)
+    if single > _MOST:
+        return "号码", first + single - 1
     digits = ""
     kind, last = None, first
     for at in range(first, len(groups)):
@@ -200,8 +208,8 @@ def _longest(
             judged = _kind(text, offset, groups[first : at + 1], digits, cue)
             if judged is not None:
                 kind, last = judged, at
-    if kind is None and _single_digits(groups, first):
-        return "号码", _single_digits(groups, first)
+    if kind is None and single >= 8:
+        return "号码", first + single - 1
     return kind, last
 
 
@@ -215,8 +223,9 @@ def _kind(text: str, offset: int, groups: Sequence[re.Match[str]], digits: str, 
         return "身份证号"
     if cue == "goods" and not _MOBILE.fullmatch(digits):
         return None
-    if cue in _CUED_LENGTH and (whole or cue in ("银行卡", "身份证号", "电话")) and not _MOBILE.fullmatch(digits):
+    if cue in _CUED_LENGTH and not _MOBILE.fullmatch(digits):
         least, most = _CUED_LENGTH[cue]
+        least = least if whole or cue in _IN_PIECES else 10
         if least <= size <= most and not (whole and _is_date(digits)):
             return cue
     if 10 <= size <= 15 and (_MOBILE.fullmatch(digits) or _LANDLINE.fullmatch(digits)):
@@ -237,11 +246,11 @@ def _pieces(groups: Sequence[re.Match[str]]) -> tuple[int, ...]:
 
 
 def _single_digits(groups: Sequence[re.Match[str]], first: int) -> int:
-    """The last of eight or more single digits in a row from `first` on; 0 if there are fewer."""
+    """How many single digits stand in a row from `first` on."""
     last = first
-    while last < len(groups) and len(groups[last].group()) == 1 and last - first < _MOST:
+    while last < len(groups) and groups[last].end() - groups[last].start() == 1:
         last += 1
-    return last - 1 if last - first >= 8 else 0
+    return last - first
 
 
 def _cue(text: str, start: int) -> str | None:

@@ -41,6 +41,9 @@ PLACEHOLDER = re.compile(
     rf"(?P<number>{_NUMBER}) {{0,2}}[{_CLOSE}]"
 )
 
+#: Where a mask could begin: a text without one needs no closer look.
+OPENING = re.compile(f"[{_OPEN}]")
+
 #: A mask of a known kind that was begun and never closed, at the end of a text.
 _UNFINISHED = re.compile(
     rf"[{_OPEN}] {{0,2}}(?:(?:档案|实时)[_＿-])?(?:{_KNOWN}) {{0,2}}[_＿-]? {{0,2}}[0-9]{{0,6}} {{0,2}}$"

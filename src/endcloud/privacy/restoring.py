@@ -29,6 +29,6 @@ class StreamRestorer:
         rest, self._waiting = self._waiting, ""
         if is_unfinished(rest):
             raise UnrestorableError(
-                f"The reply ends inside a placeholder, at {rest!r}: do not show it, ask again with room for more tokens."
+                f"The reply ends inside a placeholder, at {rest!r}: do not show it, ask again with more tokens."
             )
         return rest
