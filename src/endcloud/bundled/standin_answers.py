@@ -17,7 +17,7 @@ from functools import lru_cache
 
 from endcloud.bundled import standin_manner as manner_of
 from endcloud.bundled import standin_meaning as meaning
-from endcloud.bundled.standin_evidence import Focus, Rules, asked_column, focus_on, quantities
+from endcloud.bundled.standin_evidence import Focus, Rules, asked_column, column_like, focus_on, quantities
 from endcloud.bundled.standin_prompt import Pair, Prompt, read_prompt
 from endcloud.bundled.standin_wire import Turn
 
@@ -29,7 +29,7 @@ _SAME_NAME = 0.12  # what naming the same city or courier adds to a similarity
 _SUPPORTED = 0.3  # similarity to a rule from which an answer says what the rule says
 _RULE_VOTE = 3.0  # what a rule near the question adds to the votes for answers that say it
 _TELLING = 0.1  # worth below which an answer is careless
-_RULE_BEATS_CARELESS = 0.15  # similarity from which a rule is stated in the place of a careless answer
+_RULE_BEATS_CARELESS = 0.1  # similarity from which a rule is stated in the place of a careless answer
 _SAME_SHAPE = 0.5  # Jaccard of 2-grams from which two answers count as one
 _PLACEHOLDER = re.compile(r"\[([^\[\]_]{1,12}(?:_[^\[\]_]{1,12})*)_(\d+)\]")
 _NOT_OF_A_PRODUCT = frozenset(
@@ -64,6 +64,7 @@ class Asked:
     focus: Focus
     numbers: frozenset[str]
     said: str
+    bare: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +134,7 @@ def understand(prompt: Prompt) -> Asked:
                 said = f"{turn.content} {prompt.question}"
                 break
     numbers = frozenset(quantity.number for quantity in quantities(prompt.question))
-    return Asked(prompt.question, features, notions, focus, numbers, said)
+    return Asked(prompt.question, features, notions, focus, numbers, said, meaning.is_bare_number(core))
 
 
 def _answer(prompt: Prompt, knowledge: Knowledge) -> str:
@@ -167,7 +168,7 @@ def _candidate(asked: Asked, pair: Pair, score: float) -> Candidate:
         elif mine and names:
             same = False
         elif names:
-            score -= _SAME_NAME / 2
+            score -= _SAME_NAME
     text = meaning.plain(f"{pair.question} {pair.answer}")
     product = any(name in text for name in asked.focus.names)
     return Candidate(score + (_SAME_NAME / 2 if product else 0.0), pair, same, product)
@@ -197,7 +198,7 @@ def _from_pairs(asked: Asked, candidates: list[Candidate], knowledge: Knowledge,
     best = max(groups, key=lambda group: _votes(group, candidates[0].score, knowledge, asked_of))
     if knowledge.rules.lines and _worth_of(best, knowledge) < _TELLING and rules[0][0] >= _RULE_BEATS_CARELESS:
         return manner_of.in_manner(knowledge.rules.clause(rules[0][1], asked.features), knowledge.manner)
-    cell = _asked_cell(asked, best)
+    cell = _asked_cell(asked, best, knowledge.rules)
     if cell:
         return _about_product(asked, cell, best, knowledge)
     fitting = [candidate for candidate in best if candidate.same]
@@ -229,12 +230,16 @@ def _worth(answer: str, support: float, opening: str) -> float:
     return (0.01 if brusque else 0.6) * (1.0 if len(answer) >= 10 else 0.5)
 
 
-def _asked_cell(asked: Asked, group: Sequence[Candidate]) -> tuple[str, str] | None:
+def _asked_cell(asked: Asked, group: Sequence[Candidate], rules: Rules) -> tuple[str, str] | None:
     """The cell of the product's row that the question is after, by its own notions or by the answers to its like."""
-    answered = meaning.notions(group[0].pair.answer) if group else frozenset[str]()
-    if not asked.focus.row or answered & _NOT_OF_A_PRODUCT:
+    answer = group[0].pair.answer if group else ""
+    answered = meaning.notions(answer)
+    if not asked.focus.row or asked.bare or answered & _NOT_OF_A_PRODUCT:
         return None
-    by_question, by_answer = asked_column(asked.notions, asked.focus.row), asked_column(answered, asked.focus.row)
+    by_question = asked_column(asked.notions, asked.focus.row)
+    by_answer = asked_column(answered, asked.focus.row)
+    if by_answer is None and rules.nearest(answer)[1] < _SUPPORTED:
+        by_answer = column_like(answer, asked.focus.row)
     if asked.notions & _NOT_OF_A_PRODUCT:
         return by_question if by_question == by_answer else None
     return by_question or by_answer
@@ -271,9 +276,9 @@ def _corrected(answer: str, asked: Asked, knowledge: Knowledge, rules: list[tupl
 
 
 def _from_rules(asked: Asked, knowledge: Knowledge, rules: list[tuple[float, int]]) -> str:
-    if meaning.is_bare_number(meaning.core(asked.text)):
+    if asked.bare:
         return manner_of.asking_back(knowledge.manner)
-    cell = _asked_cell(asked, ())
+    cell = _asked_cell(asked, (), knowledge.rules)
     if cell:
         return _about_product(asked, cell, [], knowledge)
     if rules and rules[0][0] >= _RULE_NEAR_ENOUGH:

@@ -108,7 +108,7 @@ class Rules:
                 elif name in names:
                     bonus += 0.25 if self._of_a_table[number] else 0.1
             for kind, names in self._named[number].items():
-                if names and kind not in named:
+                if names and kind not in named and self._of_a_table[number]:
                     bonus -= 0.1
             ranked.append((similarity + bonus, number))
         return sorted(ranked, key=lambda item: (-item[0], item[1]))
@@ -187,6 +187,21 @@ def names_of(row: Row) -> tuple[str, ...]:
         if _ALIAS_COLUMN.search(column):
             names.extend(part.strip() for part in re.split("[、,，/ ]", value))
     return tuple(dict.fromkeys(meaning.plain(name) for name in names if name))
+
+
+def column_like(answer: str, row: Row) -> tuple[str, str] | None:
+    """The cell whose value is of the kind that an answer on another product states: a size, a price, a material."""
+    stated = quantities(answer)
+    for column, value in row:
+        units = {(quantity.unit, "×" in quantity.number) for quantity in quantities(value)}
+        if (
+            units
+            and not _NAME_COLUMN.search(column)
+            and all((q.unit, "×" in q.number) in units for q in stated)
+            and stated
+        ):
+            return column, value
+    return None
 
 
 def asked_column(notions: frozenset[str], row: Row) -> tuple[str, str] | None:

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 _BUCKETS = 1 << 16
 _MARK = re.compile(r"\[[^\[\]]{1,20}\]")
 _MARKED = re.compile("(?:订单号?|快递单号|运单号?|单号|手机号?|电话)\ue001")  # the number is named, not asked about
-_BARE_NUMBER = re.compile(r"[额那就要是个行不的吗\s\ue001\ue002]*")
+_BARE_NUMBER = re.compile(r"[额那就要是个行不的吗到约可以\s\ue001\ue002]*")
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 _NOT_WORD = re.compile(r"[^\w\u4e00-\u9fff\ue000-\uf8ff]+|_")
 _MARK_SIGN, _NUMBER_SIGN = "\ue001", "\ue002"
@@ -112,7 +112,11 @@ def is_bare_number(text: str) -> bool:
 def notions(text: str) -> frozenset[str]:
     """The general notions of shopping that a text touches."""
     text = plain(text)
-    return frozenset(name for name, pattern in language().notions.items() if pattern.search(text))
+    known = language()
+    found = {name for name, pattern in known.notions.items() if pattern.search(text)}
+    if known.names["courier"].search(text) or _KIND_SIGN["courier"] in text:
+        found.add("courier")
+    return frozenset(found)
 
 
 Features = tuple[NDArray[np.int64], NDArray[np.float64]]
