@@ -31,7 +31,7 @@ def held_out() -> tuple[list[Question], list[Question]]:
 def test_there_are_about_1200_dialogues_of_one_to_four_questions(recorded: list[ShopDialogue]) -> None:
     assert 1100 <= len(recorded) <= 1500
     lengths = Counter(len(dialogue.exchanges) for dialogue in recorded)
-    assert min(lengths) == 1 and max(lengths) <= 6
+    assert min(lengths) == 1 and max(lengths) == 4
     assert lengths[1] < len(recorded) / 2
     assert len({dialogue.id for dialogue in recorded}) == len(recorded)
 

@@ -24,7 +24,8 @@ FILE_NAME = "dialogues.jsonl"
 _ROUNDS = 2  # how often each wording without a slot is asked
 _SHARE = 0.6  # of the rows that a wording with a slot may be trained with
 _LENGTHS = (1, 1, 1, 2, 2, 2, 2, 3, 3, 4)
-_GREETED, _THANKED, _CARELESS, _FOLLOWED = 0.12, 0.15, 0.11, 0.4
+_LONGEST = max(_LENGTHS)
+_GREETED, _THANKED, _CARELESS, _FOLLOWED = 0.14, 0.2, 0.11, 0.4
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +107,11 @@ def write_lines(path: Path, lines: list[str]) -> Path:
     return path
 
 
-def exchange(shop: Shop, ask: Ask, draw: random.Random, careless: float = _CARELESS) -> Exchange | None:
+def exchange(
+    shop: Shop, ask: Ask, draw: random.Random, *, careless: float = _CARELESS, opening: bool = True
+) -> Exchange | None:
     """The question as typed, with an agent's reply; None where the question is reserved for the held-out ones."""
-    query = typed(shop, ask.intent, ask.pattern, ask.row, draw)
+    query = typed(shop, ask.intent, ask.pattern, ask.row, draw, opening=opening)
     if query is None:
         return None
     poor = ask.intent.careless and draw.random() < careless
@@ -131,26 +134,29 @@ def _asks(shop: Shop, draw: random.Random) -> Iterator[Ask]:
 
 
 def _one(shop: Shop, queue: list[Ask], draw: random.Random) -> Iterator[Exchange]:
-    """One dialogue off the queue; nothing is asked twice in it."""
-    if draw.random() < _GREETED:
+    """One dialogue off the queue, of at most four turns; nothing is asked twice in it."""
+    turns = draw.choice(_LENGTHS)
+    greeted = turns < _LONGEST and draw.random() < _GREETED
+    if greeted:
         yield from _small_talk(shop, "greeting", draw)
     asked: list[Ask] = []
-    for _ in range(draw.choice(_LENGTHS)):
+    for _ in range(turns):
         follows = bool(asked) and draw.random() < _FOLLOWED
-        found = exchange(shop, follow, draw) if follows and (follow := _follow_up(shop, asked, draw)) else None
+        ask = _follow_up(shop, asked, draw) if follows else None
+        found = exchange(shop, ask, draw, opening=False) if ask else None
         if found is None and queue:
-            found = exchange(shop, _next(queue, asked), draw)
+            found = exchange(shop, _next(queue, asked), draw, opening=not (greeted or asked))
         if found is not None:
             yield found
             asked.append(found.ask)
-    if not asked or draw.random() < _THANKED:
+    if not asked or (turns + greeted < _LONGEST and draw.random() < _THANKED):
         yield from _small_talk(shop, "thanks", draw)
 
 
 def _small_talk(shop: Shop, name: str, draw: random.Random) -> Iterator[Exchange]:
-    intent = shop.intents.get(name)
-    found = intent and exchange(shop, Ask(intent, draw.choice(intent.patterns), ""), draw)
-    if found:
+    intent = shop.intents[name]
+    found = exchange(shop, Ask(intent, draw.choice(intent.patterns), ""), draw)
+    if found is not None:
         yield found
 
 

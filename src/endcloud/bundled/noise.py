@@ -37,12 +37,15 @@ def habits() -> Habits:
     return Habits(**words, typos=tuple((meant, typed) for meant, typed in table["typos"]))
 
 
-def colloquial(text: str, draw: random.Random, keep: Sequence[str] = ()) -> str:
-    """`text` as a customer might type it; about a third of the draws leave it as it is."""
+def colloquial(text: str, draw: random.Random, keep: Sequence[str] = (), *, opening: bool = True) -> str:
+    """`text` as a customer might type it; about a third of the draws leave it as it is.
+
+    One who is already being served (not `opening`) seldom greets again.
+    """
     if draw.random() < 0.12:
         text = _mistyped(text, draw, keep)
     text = _punctuated(text, draw)
-    if draw.random() < 0.35:
+    if draw.random() < (0.4 if opening else 0.1):
         front = draw.choice(habits().fronts)
         asks = front.endswith(("吗", "么", "不在"))
         text = front + draw.choice(("，", " ", "？") if asks else ("，", " ", "", "，")) + text

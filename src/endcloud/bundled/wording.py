@@ -38,15 +38,22 @@ def reserved_pair(pattern: str, row: str) -> bool:
 
 
 def typed(
-    shop: Shop, intent: Intent, pattern: str, row: str, draw: random.Random, *, held_out: bool = False
+    shop: Shop,
+    intent: Intent,
+    pattern: str,
+    row: str,
+    draw: random.Random,
+    *,
+    held_out: bool = False,
+    opening: bool = True,
 ) -> str | None:
     """One query as a customer types it; None where this pattern and row belong to the other side."""
     if row:
         if reserved_pair(pattern, row) is not held_out:
             return None
-        return _type(shop, intent, pattern, row, draw)
+        return _type(shop, intent, pattern, row, draw, opening)
     for _ in range(_TRIES):
-        text = _type(shop, intent, pattern, row, draw)
+        text = _type(shop, intent, pattern, row, draw, opening)
         if reserved(text) is held_out:
             return text
     return None
@@ -54,10 +61,10 @@ def typed(
 
 def unreserved(shop: Shop, intent: Intent, pattern: str, row: str, draw: random.Random) -> str:
     """One query as a customer types it, whatever is reserved: for held-out wordings, no pattern of which is trained."""
-    return _type(shop, intent, pattern, row, draw)
+    return _type(shop, intent, pattern, row, draw, opening=True)
 
 
-def _type(shop: Shop, intent: Intent, pattern: str, row: str, draw: random.Random) -> str:
+def _type(shop: Shop, intent: Intent, pattern: str, row: str, draw: random.Random, opening: bool) -> str:
     keep: list[str] = []
     text = pattern
     if intent.slot and row:
@@ -68,7 +75,7 @@ def _type(shop: Shop, intent: Intent, pattern: str, row: str, draw: random.Rando
         if "{" + filler + "}" in text:
             keep.append(made_up(draw))
             text = text.replace("{" + filler + "}", keep[-1])
-    return colloquial(text, draw, keep) if intent.values else chatty(text, draw)
+    return colloquial(text, draw, keep, opening=opening) if intent.values else chatty(text, draw)
 
 
 def _order(draw: random.Random) -> str:
