@@ -98,6 +98,7 @@ def test_turns_of_one_side_are_merged_and_systems_left_out() -> None:
         ((), "empty dialogue"),
         ((("user", "&nbsp;"),), "empty dialogue"),
         ((("user", "在吗"), ("user", "人呢")), "one-sided dialogue"),
+        ((("assistant", "您好"), ("user", "人呢")), "unanswered dialogue"),
         ((("user", "在吗"), ("assistant", "在")) * 3, "over-long dialogue"),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from endcloud.corpus.dataset import MANIFEST, manifest, read_examples
-from endcloud.corpus.preparation import WORK, CorpusOptions, CorpusReport, prepare, subject_of
+from endcloud.corpus.examples import subject_of
+from endcloud.corpus.preparation import WORK, CorpusOptions, CorpusReport, prepare
 from endcloud.errors import SourceError
 from endcloud.protocols import MaskedConversation, Masker, Progress
 from endcloud.types import Message
@@ -297,3 +299,47 @@ def test_reading_a_corpus_that_is_not_there(tmp_path: Path) -> None:
     (tmp_path / MANIFEST).write_text("{}")
     with pytest.raises(SourceError, match="is not a corpus manifest"):
         manifest(tmp_path)
+
+
+FORMATS = [
+    jddc([("0", "在吗有茶巾吗"), ("1", "有的呢亲")], [("0", "几天到货啊"), ("1", "三天左右")]),
+    "1\t有 茶巾 吗\t有 的 呢\n0\t有 茶巾 吗\t不 客气\n1\t几天 到\t三天\n",
+    '{"id": "a", "messages": [{"role": "user", "content": "有吗"}, {"role": "assistant", "content": "有"}]}\n' * 2,
+    '[{"conversations": [{"from": "human", "value": "有吗"}, {"from": "gpt", "value": "有"}]},\n{"conversations": []}]',
+    '{"instruction": "有吗", "input": "", "output": "有", "history": [["在吗", "在"]]}\n',
+    '会话,角色,内容\n1,客户,"有茶巾, 吗"\n1,客服,有\n2,客户,几天到\n2,客服,三天\n',
+]
+SPOILERS = [
+    b"\xff",
+    b"\x00",
+    b'"',
+    b"{",
+    b"]",
+    b"\t",
+    b"\r",
+    b"\n",
+    b"\\ud83d",
+    b"\\",
+    b"null",
+    b"9" * 5_000,
+    b"\xf0\x9f\x98\x80",
+]
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_a_spoilt_source_is_read_or_refused_and_never_breaks(
+    tmp_path: Path, masker: Masker, progress: Progress, seed: int
+) -> None:
+    draw = random.Random(seed)
+    content = bytearray(draw.choice(FORMATS).encode(draw.choice(["utf-8", "gb18030"])))
+    for _ in range(draw.randint(1, 4)):
+        place = draw.randrange(len(content))
+        content[place : place + draw.randint(0, 3)] = draw.choice(SPOILERS)
+    source = tmp_path / "spoilt"
+    source.write_bytes(bytes(content))
+    try:
+        run([source], tmp_path / "corpus", masker, progress)
+    except SourceError as error:
+        assert "spoilt" in str(error)
+    else:
+        assert read_examples(tmp_path / "corpus")

@@ -148,6 +148,8 @@ def clean_dialogue(dialogue: Dialogue, longest: int, dropped: Counter[str]) -> D
         dropped["empty dialogue"] += 1
     elif len(sides) < 2:
         dropped["one-sided dialogue"] += 1
+    elif len(messages) == 2 and messages[0].role == "assistant":
+        dropped["unanswered dialogue"] += 1
     elif len(messages) > longest:
         dropped["over-long dialogue"] += 1
     else:

@@ -16,13 +16,12 @@ import json
 import shutil
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from pathlib import Path
 
 from endcloud.corpus.boilerplate import ReplyCounts
-from endcloud.corpus.cleaning import clean_dialogue, marks_in
 from endcloud.corpus.dataset import (
     MANIFEST,
     SPLITS,
@@ -33,50 +32,24 @@ from endcloud.corpus.dataset import (
     manifest,
 )
 from endcloud.corpus.deduplication import DuplicateIndex, pair_text
+from endcloud.corpus.examples import ExampleMaker
+from endcloud.corpus.options import CorpusOptions
 from endcloud.corpus.readers.notes import Notes
 from endcloud.corpus.readers.reader import Reader
 from endcloud.corpus.readers.recognition import all_readers, choose_reader
 from endcloud.corpus.readers.source import Source, find_sources
 from endcloud.corpus.readers.table import TableReader
 from endcloud.corpus.shards import Counts, Shards
-from endcloud.corpus.splitting import fill_empty, split_of
-from endcloud.corpus.windowing import Window, windows
+from endcloud.corpus.splitting import fill_empty
 from endcloud.errors import SourceError
 from endcloud.protocols import Masker, Progress
-from endcloud.types import Dialogue, Example, Message, Split
+from endcloud.types import Dialogue, Split
+
+__all__ = ["CorpusOptions", "CorpusReport", "prepare"]
 
 WORK = "unfinished"
 SHARD_DIALOGUES = 500
 SMALL_DIALOGUES = 200  # below this a split may stay empty by chance
-
-
-@dataclass(frozen=True, slots=True)
-class CorpusOptions:
-    """How a corpus is prepared; each is explained by the effect of changing it.
-
-    - `context_turns`: more turns of context make examples clearer and longer (tokens, memory, time).
-    - `validation_share`, `test_share`: more to measure on, less to learn from; in [0, 1).
-    - `near_duplicate`: Jaccard index from which a pair counts as a repeat; lower drops more, above 1 only
-      exact repeats.
-    - `boilerplate_share`: no reply weighs more than this share of the training examples; lower flattens canned
-      lines more, 1 leaves all weights at 1.
-    - `longest_dialogue` (turns), `longest_reply` (characters): what is longer is dropped.
-    - `corpus_marks`: whether `[电话x]` stands for a value; None leaves it to the format (JDDC: yes).
-    - `columns`: for CSV and TSV, our names (dialogue, role, content, customer, query, reply) to the file's;
-      `customer_words`, `agent_words`: further values of its role column.
-    """
-
-    context_turns: int = 5
-    validation_share: float = 0.1
-    test_share: float = 0.1
-    near_duplicate: float = 0.8
-    boilerplate_share: float = 0.01
-    longest_dialogue: int = 400
-    longest_reply: int = 1_000
-    corpus_marks: bool | None = None
-    columns: Mapping[str, str] = field(default_factory=dict)
-    customer_words: tuple[str, ...] = ()
-    agent_words: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,9 +98,9 @@ def prepare(
         progress.say("The corpus is up to date: nothing has changed since it was prepared.")
         return CorpusReport(held, time.monotonic() - started)
     shards = Shards(destination / WORK, recipe)
-    maker = _ExampleMaker(masker, key, options)
+    maker = ExampleMaker(masker, key, options)
     notes, counts = _first_pass(read, shards, maker, options, progress)
-    if not counts.kept:
+    if next(shards.examples(), None) is None:
         shards.clear()
         raise SourceError(_nothing_kept(entries, counts, notes))
     held = _second_pass(shards, destination, entries, recipe, notes, counts, options, masker, progress)
@@ -142,73 +115,10 @@ def _choose_readers(sources: Sequence[Path], format: str, options: CorpusOptions
     return [(source, choose_reader(source, wanted, all_readers(table))) for source in find_sources(list(sources))]
 
 
-def subject_of(customer: str, key: bytes) -> str:
-    """HMAC-SHA256 of a customer's id: finds a person's examples again, but only for the holder of the key."""
-    return hmac.new(key, customer.encode(errors="replace"), hashlib.sha256).hexdigest() if customer else ""
-
-
-@dataclass(frozen=True, slots=True)
-class _ExampleMaker:
-    """Turns one raw dialogue into masked examples; knows nothing of other dialogues."""
-
-    masker: Masker
-    key: bytes
-    options: CorpusOptions
-
-    def examples(self, dialogue: Dialogue, marks: bool, counts: Counts) -> Iterator[Example]:
-        counts.read += 1
-        cleaned = clean_dialogue(dialogue, self.options.longest_dialogue, counts.dropped)
-        if cleaned is None:
-            return
-        counts.kept += 1
-        masked = self.masker.mask(cleaned.messages, corpus_marks=marks)
-        counts.masked.update(masked.counts)
-        identity = self._masked_identity(dialogue.id)
-        split = split_of(dialogue.id, self.options.validation_share, self.options.test_share)
-        lacking = _lacking_marks(cleaned.messages, self.options.context_turns) if marks else frozenset()
-        for window in windows(masked.messages, self.options.context_turns):
-            if len(window.reply) > self.options.longest_reply:
-                counts.dropped["over-long reply"] += 1
-                continue
-            yield Example(
-                id=_example_id(identity, window.position, window.context, window.reply),
-                dialogue=identity,
-                subject=subject_of(dialogue.customer, self.key),
-                messages=window.context,
-                reply=window.reply,
-                origin="natural",
-                source=dialogue.source,
-                split=split,
-                excluded="unrestorable" if self._unrestorable(window, lacking) else "",
-            )
-
-    def _unrestorable(self, window: Window, lacking: frozenset[int]) -> bool:
-        return window.position in lacking or self.masker.unrestorable(window.context, window.reply)
-
-    def _masked_identity(self, dialogue: str) -> str:
-        """The dialogue's id, or its hash where the id itself is personal (a phone number, an order number)."""
-        if not self.masker.mask([Message("user", dialogue)]).counts:
-            return dialogue
-        return hashlib.sha256(dialogue.encode(errors="replace")).hexdigest()[:16]
-
-
-def _lacking_marks(messages: Sequence[Message], turns: int) -> frozenset[int]:
-    """Positions of the replies that hold a corpus mark whose kind their context lacks.
-
-    This includes marks of things that are not personal: a model that learns `预计[数字x]天` from nothing would
-    promise a customer a number of days that nobody can fill in.
-    """
-    return frozenset(
-        window.position
-        for window in windows(messages, turns)
-        if not marks_in(window.reply) <= marks_in(*(message.content for message in window.context))
-    )
-
-
 def _first_pass(
     read: Sequence[tuple[Source, Reader]],
     shards: Shards,
-    maker: _ExampleMaker,
+    maker: ExampleMaker,
     options: CorpusOptions,
     progress: Progress,
 ) -> tuple[Notes, Counts]:
@@ -349,11 +259,6 @@ def _recipe(entries: tuple[SourceEntry, ...], options: CorpusOptions, masker: Ma
         code,
     ]
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
-
-
-def _example_id(dialogue: str, position: int, context: Sequence[Message], reply: str) -> str:
-    said = [dialogue, position, [[message.role, message.content] for message in context], reply]
-    return hashlib.sha256(json.dumps(said, ensure_ascii=True).encode()).hexdigest()[:20]
 
 
 def _lowered(words: Sequence[str]) -> frozenset[str]:

@@ -32,7 +32,7 @@ def records(source: Source, notes: Notes) -> Iterator[tuple[int, Record]]:
             continue
         try:
             value = json.loads(text)
-        except (json.JSONDecodeError, RecursionError) as error:
+        except (ValueError, RecursionError) as error:  # a ValueError also for a number of 5,000 digits
             notes.reject(source.name, number, f"is not JSON ({str(error)[:80]})")
             continue
         if isinstance(value, dict) and not _BROKEN.search(text):

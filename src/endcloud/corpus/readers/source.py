@@ -78,7 +78,7 @@ def find_sources(paths: list[Path]) -> list[Source]:
     files = [entry for path in paths for entry in _files(path)]
     if not files:
         raise SourceError(f"There is no file of dialogues in {', '.join(map(repr, map(str, paths)))}: give a file.")
-    return [Source(file, name, judge_encoding(file)) for file, name in files]
+    return [Source(file, _printable(name), judge_encoding(file)) for file, name in files]
 
 
 def _files(path: Path) -> list[tuple[Path, str]]:
@@ -88,6 +88,11 @@ def _files(path: Path) -> list[tuple[Path, str]]:
     if not path.is_file():
         raise SourceError(f"The source {str(path)!r} does not exist: check the path.")
     return [(path, path.name)]
+
+
+def _printable(name: str) -> str:
+    """A file name as text: names need not be UTF-8 on every file system."""
+    return name.encode(errors="replace").decode()
 
 
 def _wanted(file: Path) -> bool:

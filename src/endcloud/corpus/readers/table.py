@@ -88,7 +88,7 @@ class TableReader:
         """(delimiter, place of each column, number of columns) from the header row."""
         first = head.lstrip("\ufeff").split("\n", 1)[0].rstrip("\r")
         for delimiter in DELIMITERS:
-            header = [cell.strip().lower() for cell in next(csv.reader([first], delimiter=delimiter), [])]
+            header = _header(first, delimiter)
             places = {column: place for column in USUAL_HEADERS if (place := self._place(column, header)) is not None}
             if {"query", "reply"} <= places.keys():
                 return delimiter, places, len(header)
@@ -130,6 +130,14 @@ class TableReader:
             named = row[places["dialogue"]] if "dialogue" in places else ""
             customer = row[places["customer"]] if "customer" in places else ""
             yield Dialogue(named or opening_digest(messages), messages, source.name, customer)
+
+
+def _header(line: str, delimiter: str) -> list[str]:
+    """The names in a header row, lower case; none where the line is no row."""
+    try:
+        return [cell.strip().lower() for cell in next(csv.reader([line], delimiter=delimiter), [])]
+    except csv.Error:
+        return []
 
 
 def _rows(source: Source, delimiter: str, width: int, notes: Notes) -> Iterator[tuple[int, list[str]]]:
