@@ -1,7 +1,63 @@
-"""`endcloud demo`."""
+"""`endcloud demo`: the whole loop on the bundled shop, with a summary."""
 
-from endcloud.cli.options import HERE, JsonOption, ShopOption
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from endcloud.cli.console import Console
+from endcloud.cli.options import JsonOption, ShopOption
+
+if TYPE_CHECKING:
+    from endcloud.cli.demonstration import Demonstration
+
+_SHOP = Path("demo-shop")
 
 
-def demo(shop: ShopOption = HERE, as_json: JsonOption = False) -> None:
-    """The whole loop on the bundled shop."""
+def demo(
+    full: Annotated[bool, typer.Option("--full", help="All seeds and all points of the curves; takes longer.")] = False,
+    shop: ShopOption = _SHOP,
+    as_json: JsonOption = False,
+) -> None:
+    """Watch the whole loop run for real on a small bundled shop: no GPU, no key, no downloads."""
+    from endcloud.cli.demonstration import demonstrate
+
+    console = Console(as_json)
+    found = demonstrate(shop, console, full=full)
+    console.result(found.as_json())
+    _summarise(console, found)
+
+
+def _summarise(console: Console, found: Demonstration) -> None:
+    """The table at the end: what was right, how it scored, how long it took, where to go on."""
+    rows = [
+        (
+            name,
+            found.right[name].text(2),
+            found.right_patterns[name].text(2),
+            found.final[name].text(3),
+            found.style[name].text(2),
+        )
+        for name in found.right
+    ]
+    cloud = ("cloud (stand-in)", f"{found.cloud_right:.2f}", f"{found.cloud_right_patterns:.2f}", "–", "–")
+    console.table(
+        "Who answers how well (share with 95 % interval)",
+        ("version", "right: unseen combinations", "right: unseen patterns", "final score", "shop's manner"),
+        [*rows, cloud],
+    )
+    console.text("Seconds: " + ", ".join(f"{stage} {seconds:.0f}" for stage, seconds in found.seconds.items()))
+    console.text(
+        f"In service: {found.promoted.method} {found.promoted.digest[:8]}. Cloud and scorers are stand-ins of this "
+        f"machine; {found.spent:.3f} of invented money was spent.",
+        style="dim",
+    )
+    console.panel(
+        f"open {found.outcome.folder / 'report.md'}\n"
+        f"endcloud chat --shop {found.shop}\n"
+        f"endcloud versions list --shop {found.shop}\n"
+        "endcloud init my-shop --profile qwen3-0.6b",
+        "Go on",
+    )

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from endcloud.assembly import STAND_IN, Shop, TrainingChoice
+from endcloud.assembly.shop import STAND_IN, Shop, TrainingChoice
 from endcloud.errors import EndcloudError
 
 if TYPE_CHECKING:

@@ -9,10 +9,11 @@ from endcloud.cli.options import HERE, JsonOption, ShopOption
 def status(shop: ShopOption = HERE, as_json: JsonOption = False) -> None:
     """Say what this shop has, and what to do next."""
     from endcloud.assembly import Shop
+    from endcloud.assembly.state import state_of
 
     console = Console(as_json)
     with Shop.open(shop, console) as opened:
-        state = opened.state()
+        state = state_of(opened)
     step = f"{state.next_step()} --shop {shop}"
     console.result(state.as_json() | {"next": step})
     console.table(

@@ -1,0 +1,422 @@
+"""Puts the parts together: the one place that names concrete classes.
+
+`Shop` is a shop's directory brought to life: its settings decide which parts it is made of, each made at first
+use. It is the `Stages` that `endcloud.loop.run` turns through, and what every command works on. Imports are late,
+so that a command loads only what it needs.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from endcloud.errors import SettingsError, UsageError
+from endcloud.types import AdapterVersion, Example, Sampling, Split
+
+if TYPE_CHECKING:
+    from endcloud.cloud.budget import Prices
+    from endcloud.cloud.catalogue import Catalogue
+    from endcloud.cloud.labelling import Estimate, LabelReport
+    from endcloud.cloud.policies import Policies
+    from endcloud.cloud.teacher import Teacher
+    from endcloud.corpus.preparation import CorpusReport
+    from endcloud.end.base_model import BaseModel
+    from endcloud.end.generation import LocalEndModel
+    from endcloud.end.methods import Method, TrainingPlan
+    from endcloud.end.mixture import Data
+    from endcloud.privacy.masking import ConversationMasker
+    from endcloud.protocols import ChatModel, Progress, Scorer
+    from endcloud.scoring.dual import DualScorer
+    from endcloud.settings import Settings
+    from endcloud.store.budget import StoredBudget
+    from endcloud.store.database import Database
+    from endcloud.store.directory import ShopDirectory
+    from endcloud.store.labels import StoredLabels
+    from endcloud.store.ledger import StoredLedger
+    from endcloud.store.versions import StoredVersions
+
+STAND_IN = "stand-in"
+BUNDLED = "bundled"
+SPLITS: tuple[Split, ...] = ("train", "validation", "test")
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingChoice:
+    """What one training does otherwise than the settings say; None takes the setting."""
+
+    method: str | None = None
+    preset: str | None = None
+    data: str | None = None
+    steps: int | None = None
+    learning_rate: float | None = None
+    seed: int | None = None
+    parent: str = ""
+
+
+class Shop:
+    """One shop with all its parts. Use it in a `with` block: it holds connections and processes."""
+
+    def __init__(self, directory: ShopDirectory, settings: Settings, progress: Progress) -> None:
+        self.directory = directory
+        self.settings = settings
+        self.progress = progress
+        self._held = ExitStack()
+
+    @classmethod
+    def open(cls, root: Path, progress: Progress) -> Shop:
+        """The shop at `root`; raises UsageError or SettingsError where there is none or it is set up wrongly."""
+        from endcloud.settings import load_settings
+        from endcloud.store.directory import ShopDirectory
+
+        directory = ShopDirectory.open(root)
+        return cls(directory, load_settings(directory.settings), progress)
+
+    def __enter__(self) -> Shop:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._held.close()
+
+    # -- the store -------------------------------------------------------------------------------------------
+
+    @cached_property
+    def database(self) -> Database:
+        from endcloud.store.database import Database, sqlite_url
+
+        database = Database(self.settings.store.url or sqlite_url(self.directory.database))
+        self._held.callback(database.close)
+        return database
+
+    @cached_property
+    def labels(self) -> StoredLabels:
+        from endcloud.store.labels import StoredLabels
+
+        return StoredLabels(self.database)
+
+    @cached_property
+    def budget(self) -> StoredBudget:
+        from endcloud.store.budget import StoredBudget
+
+        return StoredBudget(self.database, self.settings.cloud.budget, self.settings.cloud.currency)
+
+    @cached_property
+    def ledger(self) -> StoredLedger:
+        from endcloud.store.ledger import StoredLedger
+
+        return StoredLedger(self.database)
+
+    @cached_property
+    def versions(self) -> StoredVersions:
+        from endcloud.end.versions import VersionDirectory
+        from endcloud.store.versions import StoredVersions
+
+        return StoredVersions(self.database, VersionDirectory(self.directory.versions))
+
+    # -- 1 corpus --------------------------------------------------------------------------------------------
+
+    @cached_property
+    def masker(self) -> ConversationMasker:
+        from endcloud.privacy.detection import Detector
+        from endcloud.privacy.masking import ConversationMasker
+
+        cells = (cell for row in self.catalogue.rows for cell in row.columns.values())
+        return ConversationMasker(Detector(frozenset(cell for cell in cells if cell.isdigit())))
+
+    def prepare_corpus(
+        self, sources: Sequence[Path], format: str = "auto", columns: Mapping[str, str] | None = None
+    ) -> CorpusReport:
+        """Stage 1 with its report."""
+        from endcloud.corpus.preparation import CorpusOptions, prepare
+
+        options = CorpusOptions(**self.settings.corpus.model_dump(), columns=dict(columns or {}))
+        with self.directory.lock("corpus"):
+            return prepare(
+                sources,
+                self.directory.corpus,
+                masker=self.masker,
+                key=self.directory.key(),
+                options=options,
+                format=format,
+                progress=self.progress,
+            )
+
+    def examples(self, split: Split | None = None) -> list[Example]:
+        """The examples that stage 1 made."""
+        from endcloud.corpus.dataset import read_examples
+
+        if not self.directory.corpus.is_dir():
+            raise UsageError(
+                f"The shop {str(self.directory.root)!r} has no examples yet; run `endcloud corpus LOGS` first."
+            )
+        return read_examples(self.directory.corpus, split)
+
+    # -- 2 cloud ---------------------------------------------------------------------------------------------
+
+    @cached_property
+    def policies(self) -> Policies:
+        from endcloud.cloud.policies import Policies, read_policies
+
+        return read_policies(self.directory.policies) if self.directory.policies.exists() else Policies()
+
+    @cached_property
+    def catalogue(self) -> Catalogue:
+        from endcloud.cloud.catalogue import Catalogue, read_catalogue
+
+        return read_catalogue(self.directory.catalogue) if self.directory.catalogue.exists() else Catalogue()
+
+    @property
+    def role(self) -> str:
+        """The role sentence that stands in front of every prompt, at the end and in the cloud."""
+        return f"你是{self.settings.shop.name}的客服。"
+
+    @cached_property
+    def cloud(self) -> ChatModel:
+        """The cloud model behind the guard; a stand-in is started where the settings name it."""
+        from endcloud.cloud.client import OpenAICloud
+        from endcloud.privacy.guard import Guard
+
+        settings = self.settings.cloud
+        if not settings.base_url or not settings.model:
+            raise SettingsError(
+                f"No cloud is set up: cloud.base_url is {settings.base_url!r} and cloud.model {settings.model!r}; "
+                f"set both in {self.directory.settings}."
+            )
+        client = OpenAICloud(self._cloud_url(), settings.model, self._cloud_key(), timeout=settings.timeout)
+        return Guard(client, self.masker, self.ledger)
+
+    def _cloud_url(self) -> str:
+        if self.settings.cloud.base_url != STAND_IN:
+            return self.settings.cloud.base_url
+        from endcloud.bundled import standin_cloud
+
+        return self._held.enter_context(standin_cloud.running())
+
+    def _cloud_key(self) -> str:
+        if self.settings.cloud.base_url == STAND_IN:
+            return ""
+        variable = self.settings.cloud.key_variable
+        if not (key := os.environ.get(variable, "")):
+            raise SettingsError(
+                f"The environment variable {variable!r} is empty, and the cloud's key is expected there; "
+                f"export {variable}=… and run the command again (any word, where the endpoint needs no key)."
+            )
+        return key
+
+    @cached_property
+    def teacher(self) -> Teacher:
+        """The cloud model with all that it is told about the shop."""
+        from endcloud.cloud.exemplars import Exemplars
+        from endcloud.cloud.persona import Persona
+        from endcloud.cloud.teacher import Teacher
+
+        settings = self.settings.cloud
+        return Teacher(
+            self.cloud,
+            Persona(self.role, self.settings.shop.manner),
+            self.policies,
+            Exemplars(self.examples("train"), mode=settings.exemplars, pairs=settings.pairs, nearest=settings.nearest),
+            self.catalogue,
+            Sampling(temperature=settings.temperature, max_tokens=settings.max_tokens),
+        )
+
+    def estimate_labels(self, limit: int | None = None) -> Estimate:
+        """What stage 2 would take; nothing is sent."""
+        from endcloud.cloud.labelling import estimate
+
+        return estimate(self._to_label(limit), self.teacher, self.labels, self.budget, prices=self._prices())
+
+    def label(self, limit: int | None = None, examples: Sequence[Example] | None = None) -> LabelReport:
+        """Stage 2 with its report: all splits, or the `examples` given."""
+        from endcloud.cloud.labelling import label
+        from endcloud.cloud.retry import RetryPolicy
+
+        settings = self.settings.cloud
+        with self.directory.lock("teach"):
+            return label(
+                self._to_label(limit) if examples is None else examples,
+                self.teacher,
+                self.labels,
+                self.budget,
+                prices=self._prices(),
+                progress=self.progress,
+                terms=settings.terms,
+                concurrency=settings.concurrency,
+                calls_per_minute=settings.calls_per_minute,
+                retry=RetryPolicy(attempts=settings.attempts),
+            )
+
+    def _to_label(self, limit: int | None) -> list[Example]:
+        return [example for split in SPLITS for example in self.examples(split)[:limit]]
+
+    def _prices(self) -> Prices:
+        from endcloud.cloud.budget import Prices
+
+        model = self.settings.cloud.model
+        if model not in self.settings.cloud.prices:
+            raise SettingsError(
+                f"There is no price for the cloud model {model!r}, so the budget could not be kept; add "
+                f'[cloud.prices."{model}"] with prompt, cached and completion to {self.directory.settings} '
+                "(0 where it costs nothing)."
+            )
+        return Prices(**self.settings.cloud.prices[model].model_dump())
+
+    # -- 3 end -----------------------------------------------------------------------------------------------
+
+    @cached_property
+    def base(self) -> BaseModel:
+        """The base model, loaded; the bundled one is made at first use and cached outside the shop."""
+        from endcloud.end.base_model import load_base
+
+        settings = self.settings.end
+        return load_base(str(self.base_location()), device=settings.device, precision=settings.precision)
+
+    def base_location(self) -> str | Path:
+        """A directory, or the hub name that the operator gave."""
+        model = self.settings.end.model
+        if model == BUNDLED:
+            from endcloud.bundled.nano import nano_base
+
+            return nano_base(cache_directory(), self.progress)
+        beside = self.directory.root / model
+        return beside if beside.is_dir() else model
+
+    def train_version(self, choice: TrainingChoice) -> AdapterVersion:
+        """Stage 3 by one choice of method, data and plan."""
+        from endcloud.end.mixture import mixture
+        from endcloud.end.training import PeftTrainer
+
+        method, plan = self.plan(choice)
+        data, share = cast("Data", choice.data or self.settings.end.data), self.settings.end.cloud_share
+        with self.directory.lock("train"):
+            train, validation = self.examples("train"), self.examples("validation")
+            labels = self.labels.of(example.id for example in (*train, *validation))
+            trainer = PeftTrainer(
+                self.base,
+                method,
+                plan,
+                self.versions,
+                system=self.role,
+                work=self.directory.work,
+                parent=self.versions.get(choice.parent).digest if choice.parent else "",
+            )
+            return trainer.train(
+                mixture(train, labels, data, share), mixture(validation, labels, data, share), self.progress
+            )
+
+    def plan(self, choice: TrainingChoice) -> tuple[Method, TrainingPlan]:
+        from endcloud.end.methods import preset
+
+        settings = self.settings.end
+        method, plan = preset(choice.preset or settings.preset, choice.method or settings.method)
+        if (data := choice.data or settings.data) not in ("natural", "cloud", "both"):
+            raise UsageError(f"The data {data!r} do not exist; use natural, cloud or both.")
+        steps, rate = choice.steps or settings.steps, choice.learning_rate or settings.learning_rate
+        seed = settings.seed if choice.seed is None else choice.seed
+        return method, replace(plan, steps=steps or plan.steps, learning_rate=rate or plan.learning_rate, seed=seed)
+
+    def end_model(self, version: str = "") -> LocalEndModel:
+        """The end model answering as a version: a digest or its beginning, `base`, or the one in service."""
+        from endcloud.end.generation import LocalEndModel
+
+        chosen = version or self.versions.active() or "base"
+        digest = chosen if chosen == "base" else self.versions.get(chosen).digest
+        return LocalEndModel(self.base, self.versions, system=self.role, version=digest)
+
+    def answering(self, version: str = "") -> tuple[ChatModel, str]:
+        """The end model as customers meet it, in clear text, and the name of the version that answers."""
+        from endcloud.privacy.masked_chat import MaskedChat
+
+        end = self.end_model(version)
+        return MaskedChat(end, self.masker), self.version_name(end.version)
+
+    def version_name(self, digest: str) -> str:
+        """How a version is called in front of people: its method and the beginning of its digest."""
+        return "base" if digest == "base" else f"{self.versions.get(digest).method} {digest[:8]}"
+
+    @property
+    def sampling(self) -> Sampling:
+        """How replies to customers are drawn."""
+        settings = self.settings.end
+        return Sampling(settings.temperature, settings.top_p, settings.max_tokens)
+
+    def put_into_service(self, version: str, reason: str) -> str:
+        """Checks a version and makes it the active one; returns its digest. Raises VersionError for a broken one."""
+        from endcloud.end.versions import verify
+
+        digest = self.versions.get(version).digest
+        verify(self.versions.path(digest), self.base.digest)
+        self.versions.stand(digest, "active", reason)
+        return digest
+
+    def describe(self, version: AdapterVersion) -> dict[str, Any]:
+        """A version as one row of a list."""
+        return {
+            "version": version.digest,
+            "method": version.method,
+            "examples": len(version.examples),
+            "standing": self.versions.standing(version.digest),
+            "final_score": self.versions.metrics(version.digest).get("final_score"),
+            "parent": version.parent or "base",
+        }
+
+    # -- 4 scoring -------------------------------------------------------------------------------------------
+
+    @cached_property
+    def scorer(self) -> DualScorer:
+        """Equation 1 with the scorers that the settings name."""
+        from endcloud.scoring.dual import DualScorer
+
+        settings = self.settings.scoring
+        similarity: Scorer
+        relevance: Scorer
+        if STAND_IN in (settings.similarity, settings.relevance):
+            from endcloud.scoring.standin import train_scorers
+
+            similarity, relevance = train_scorers(self.examples("train"), self.directory.models, progress=self.progress)
+        if settings.similarity != STAND_IN:
+            from endcloud.scoring.similarity import SentenceSimilarity
+
+            similarity = SentenceSimilarity(self.directory.root / settings.similarity)
+        if settings.relevance != STAND_IN:
+            from endcloud.scoring.relevance import CrossEncoderRelevance
+
+            relevance = CrossEncoderRelevance(self.directory.root / settings.relevance)
+        return DualScorer(similarity, relevance, settings.alpha, settings.threshold)
+
+    # -- the stages of `endcloud.loop` -------------------------------------------------------------------------
+
+    def prepare(self, sources: Sequence[Path]) -> int:
+        """Stage 1: the number of examples of all splits."""
+        self.prepare_corpus(sources)
+        return sum(len(self.examples(split)) for split in SPLITS)
+
+    def teach(self) -> int:
+        """Stage 2: the number of labels that can be learned from."""
+        return self.label().labelled
+
+    def train(self, method: str) -> AdapterVersion:
+        """Stage 3 as the settings say, by one method."""
+        return self.train_version(TrainingChoice(method))
+
+    def judge(self, versions: Sequence[AdapterVersion]) -> Mapping[str, float]:
+        """Stage 4: the mean final score on the test split, by digest, the base's under `base`."""
+        from endcloud.assembly.judging import judge
+
+        outcome = judge(self, [version.digest for version in versions])
+        return {version: interval.mean for version, interval in outcome.final_scores().items()}
+
+    def promote(self, version: AdapterVersion, reason: str) -> None:
+        """Puts a version into service after a check."""
+        self.put_into_service(version.digest, reason)
+
+
+def cache_directory() -> Path:
+    """Where the bundled base model is kept between shops: $ENDCLOUD_CACHE, or the user's cache directory."""
+    from platformdirs import user_cache_path
+
+    return Path(os.environ.get("ENDCLOUD_CACHE") or user_cache_path("endcloud"))

@@ -1,0 +1,69 @@
+"""What a shop has, and what to do next."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from endcloud.assembly.shop import Shop
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What a shop has. `examples` counts by split; `active` is the version in service; empty means none."""
+
+    name: str
+    policies: int
+    examples: dict[str, int]
+    cloud: str
+    spent: float
+    budget: float
+    currency: str
+    labels: int
+    end_model: str
+    versions: int
+    active: str
+    uploads: int
+    evaluation: str
+
+    def as_json(self) -> dict[str, Any]:
+        """The state as the `--json` object."""
+        return asdict(self)
+
+    def next_step(self) -> str:
+        """The command that moves this shop on."""
+        if not self.examples:
+            return "endcloud corpus YOUR-CHAT-LOGS"
+        if not self.labels and not self.versions:
+            return "endcloud teach"
+        if not self.versions:
+            return "endcloud train"
+        if not self.evaluation:
+            return "endcloud evaluate"
+        return "endcloud chat" if self.active else "endcloud versions promote VERSION"
+
+
+def state_of(shop: Shop) -> State:
+    """Looks at the shop's files and rows; nothing is loaded or changed."""
+    from endcloud.corpus.dataset import manifest
+
+    settings = shop.settings
+    examples = dict(manifest(shop.directory.corpus).examples) if shop.directory.corpus.is_dir() else {}
+    known = shop.labels.of(example.id for example in shop.examples()) if examples else {}
+    evaluations = sorted(shop.directory.results.glob("*/report.md"), key=lambda path: path.stat().st_mtime)
+    return State(
+        name=settings.shop.name,
+        policies=len(shop.policies.lines),
+        examples=examples,
+        cloud=settings.cloud.model if settings.cloud.base_url else "",
+        spent=shop.budget.spent(),
+        budget=settings.cloud.budget,
+        currency=settings.cloud.currency,
+        labels=sum(not label.reason for label in known.values()),
+        end_model=settings.end.model,
+        versions=len(shop.versions.all()),
+        active=shop.versions.active() or "",
+        uploads=shop.ledger.count(),
+        evaluation=str(evaluations[-1]) if evaluations else "",
+    )
