@@ -36,6 +36,7 @@ from endcloud.types import Dialogue, Message
         ("看 #EVA 材质", "看 #EVA 材质"),
         ("http://a.b/c", "http://a.b/c"),
         ("顾客通过点击web咚咚[站点x]信息发送:[订单编号:[订单x]]", "订单编号:[订单x]"),
+        ("[订单编号:[订单x]，订单金额:，下单时间:NaN-NaN-NaN NaN:NaN] 在吗", "订单编号:[订单x] 在吗"),
         ("\ud83d孤", "孤"),
     ],
 )
@@ -63,7 +64,7 @@ def test_notices(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["我要转人工", "系统提示我付款失败怎么办", "人工客服", "你好，帮我结束订单", "温馨一点的颜色"]
+    "text", ["我要转人工", "系统提示我付款失败怎么办", "人工客服", "你好，帮我结束订单", "温馨提示：明天要下雨"]
 )
 def test_what_customers_say_is_no_notice(text: str) -> None:
     assert not is_notice(text)

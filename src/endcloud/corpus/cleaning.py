@@ -38,10 +38,13 @@ _EMOJI_RUN = re.compile(rf"{EMOJI}(?:\s*{EMOJI})+")
 _SPACES = re.compile(r"\s+")
 
 # Words that a chat window wrote, not a person: cut out of a turn …
-_INLINE_NOTICE = re.compile(r"顾客通过点击\S{0,12}?(?:\[站点x\])?\S{0,8}?信息发送[:：]?|\[自动回复\]|【自动回复】")
+_INLINE_NOTICE = re.compile(
+    r"顾客通过点击\S{0,12}?(?:\[站点x\])?\S{0,8}?信息发送[:：]?|\[自动回复\]|【自动回复】"
+    r"|[，,](?:订单金额|下单时间)[:：](?:NaN[-: NaN]*)?(?=[，,\s]|$)"  # fields that the window left empty
+)
 # … or the whole turn.
 _NOTICE = re.compile(
-    r"(?:系统(?:消息|提示|通知)|温馨提示)\s*[:：].{0,200}"
+    r"系统(?:消息|提示|通知)\s*[:：].{0,200}"
     r"|.{0,30}(?:已接入|进入了?)(?:人工)?(?:会话|客服)[。!！]?"
     r"|.{0,30}(?:撤回了一条消息|离开了?会话|结束了?(?:本次)?会话|会话已?(?:超时)?(?:结束|关闭))[。!！]?"
     r"|(?:用户|顾客|客户|买家)(?:发起|申请|请求)转人工[。!！]?"
