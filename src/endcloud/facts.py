@@ -36,13 +36,15 @@ class Fact:
     def agrees(self, other: Fact) -> bool:
         """Whether one could be said for the other: same kind and value, units equal or one unsaid.
 
-        A date without a year agrees with the same day of any year.
+        A date without a year agrees with the same day of any year, and 48 hours with 2 days.
         """
         if self.kind != other.kind:
             return False
         if self.kind == "date":
             return self.value == other.value or _same_day(self.value, other.value)
-        return self.value == other.value and (self.unit == other.unit or "" in (self.unit, other.unit))
+        if self.value == other.value and (self.unit == other.unit or "" in (self.unit, other.unit)):
+            return True
+        return self.kind == "number" and {self.unit, other.unit} == {"天", "小时"} and _hours(self) == _hours(other)
 
     def __str__(self) -> str:
         return f"{self.value}{self.unit}" if self.kind != "yes/no" else f"{self.value} {self.unit}"
@@ -88,6 +90,10 @@ def _contradicted(fact: Fact, known: frozenset[Fact]) -> bool:
     return bool(rivals) and not any(fact.agrees(other) for other in known)
 
 
+def _hours(fact: Fact) -> float:
+    return float(fact.value) * (24 if fact.unit == "天" else 1)
+
+
 def _same_day(one: str, other: str) -> bool:
     longer, shorter = (one, other) if len(one) >= len(other) else (other, one)
     return len(longer) == 10 and len(shorter) == 5 and longer.endswith(shorter)
@@ -118,7 +124,7 @@ def normalise(text: str) -> str:
     text = _CHINESE_NUMBER.sub(_replace_numeral, text)
     text = _HALF.sub(lambda m: f"{chinese_number(m[1] or '零')}.5", text)
     text = _METRES.sub(lambda m: f"{chinese_number(m[1])}.{chinese_number(m[2])}米", text)
-    return re.sub(r"(?<=[^\x00-\x7f])\s+|\s+(?=[^\x00-\x7f])", "", text)
+    return re.sub(r"(?<=[^\x00-\x7f]) | (?=[^\x00-\x7f])", "", " ".join(text.split()))
 
 
 _DIGIT = {
@@ -177,8 +183,13 @@ def _replace_numeral(match: re.Match[str]) -> str:
     return numeral if value is None else str(value)
 
 
+_LONGEST_NUMERAL = 24
+
+
 def chinese_number(numeral: str) -> int | None:
     """The value of a Chinese numeral up to 99,999,999 (五十九 → 59, 一千零八 → 1008, 二〇二六 → 2026), or None."""
+    if len(numeral) > _LONGEST_NUMERAL:
+        return None
     if numeral.isdecimal() and numeral.isascii():
         return int(numeral)
     if numeral and all(sign in _DIGIT for sign in numeral):
@@ -248,22 +259,27 @@ _OTHER_UNITS = (
     "支|枚|颗|片|层|期|色|款|股|种|家|台|分"
 )
 _UNIT = "|".join(sorted((re.escape(word) for word in _UNIT_OF), key=len, reverse=True))
-_UNIT = rf"{_UNIT.replace('|m|', '|m(?![a-z])|')}|%|{_OTHER_UNITS}"
-_NUMBER = r"\d+(?:\.\d+)?"
+_UNIT = rf"件套|{_UNIT.replace('|m|', '|m(?![a-z])|')}|%|{_OTHER_UNITS}"
+# Longer runs of digits state nothing that anyone could compare, and would cost more than their length.
+_NUMBER = r"(?<!\d)(?<!\d\.)\d{1,24}(?:\.\d{1,8})?(?!\d)"
 
 
-def _plain(number: str | float) -> str:
-    value = round(float(number), 4)
-    return str(int(value)) if value == int(value) else str(value)
+def _plain(number: str, factor: float = 1.0) -> str:
+    """059.0 as "59"; scaled by `factor` where that is not 1."""
+    if factor != 1.0:
+        number = f"{float(number) * factor:.4f}"
+    whole, _, fraction = number.partition(".")
+    fraction = fraction.rstrip("0")
+    return (whole.lstrip("0") or "0") + (f".{fraction}" if fraction else "")
 
 
 def _measure(number: str, unit: str) -> Fact:
     unit = _UNIT_OF.get(unit, unit)
     if unit == "折":  # 85折, 八五折 and 8.5折 are one discount
         digits = _plain(number)
-        return Fact("number", _plain(float(digits) / 10) if "." not in digits and len(digits) == 2 else digits, unit)
+        return Fact("number", _plain(digits, 0.1) if "." not in digits and len(digits) == 2 else digits, unit)
     unit, factor = _SCALE.get(unit, (unit, 1.0))
-    return Fact("number", _plain(float(number) * factor), unit)
+    return Fact("number", _plain(number, factor), unit)
 
 
 def _number(match: re.Match[str]) -> Iterable[Fact]:
@@ -295,7 +311,7 @@ def _dimensions(match: re.Match[str]) -> Iterable[Fact]:
     numbers = re.findall(_NUMBER, match[0])
     unit = next((found for found in re.findall(_LENGTHS, match[0])), "")
     unit, factor = _SCALE.get(_UNIT_OF.get(unit, unit), (_UNIT_OF.get(unit, unit), 1.0))
-    return [Fact("size", "x".join(_plain(float(number) * factor) for number in numbers), unit)]
+    return [Fact("size", "x".join(_plain(number, factor) for number in numbers), unit)]
 
 
 _WEEKDAYS = {"一": 1, "二": 2, "三": 3, "四": 4, "五": 5, "六": 6, "日": 7, "天": 7, "末": 6}

@@ -61,6 +61,16 @@ class Judgement:
     note: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class _Prefix:
+    """A block's system message, the digest of its text and that of its pairs."""
+
+    block: tuple[Pair, ...]
+    text: str
+    digest: str
+    pairs: str
+
+
 @dataclass(slots=True)
 class Teacher:
     """A cloud model, and all that it is told about the shop. `cloud` is the guarded model."""
@@ -71,7 +81,7 @@ class Teacher:
     exemplars: Exemplars = field(default_factory=lambda: Exemplars([]))
     catalogue: Catalogue = field(default_factory=Catalogue)
     sampling: Sampling = field(default_factory=Sampling)
-    _prefixes: dict[int, tuple[tuple[Pair, ...], str, str]] = field(default_factory=dict, init=False, repr=False)
+    _prefixes: dict[int, _Prefix] = field(default_factory=dict, init=False, repr=False)
 
     @property
     def knows_the_shop(self) -> bool:
@@ -121,12 +131,12 @@ class Teacher:
         return unsupported(text, [*known, *agreeing])
 
     def _prompt(self, example: Example, choice: Choice) -> Prompt:
-        head, head_digest = self._prefix(choice.block)
+        head = self._prefix(choice.block)
         said = [message.content for message in example.messages]
         rows = [row.text for row in self.catalogue.named(said)] if self.catalogue else []
         tail = suffix(choice.nearest, rows)
         messages = (
-            Message("system", head),
+            Message("system", head.text),
             *((Message("system", tail),) if tail else ()),
             *example.messages,
         )
@@ -143,8 +153,8 @@ class Teacher:
         return Prompt(
             example=example.id,
             request=request,
-            key=_digest(model, about, _block_digest(choice), rows, spoken),
-            digest=_digest(head_digest, tail, spoken),
+            key=_digest(model, about, head.pairs, _pairs_digest(choice.nearest), rows, spoken),
+            digest=_digest(head.digest, tail, spoken),
             told=(*said, *rows),
             same=choice.same,
         )
@@ -157,13 +167,13 @@ class Teacher:
         pairs = [text for pair in choice.same[-_NEAREST_IN_KEY:] for text in (pair.question, pair.reply)]
         return self.policies.near("\n".join([*said, *pairs]))
 
-    def _prefix(self, block: tuple[Pair, ...]) -> tuple[str, str]:
-        """The shared system message and its digest, made once for each block."""
+    def _prefix(self, block: tuple[Pair, ...]) -> _Prefix:
+        """The shared system message, made once for each block."""
         kept = self._prefixes.get(id(block))
-        if kept is None or kept[0] is not block:
+        if kept is None or kept.block is not block:
             text = prefix(self.persona, self.policies.lines, block)
-            kept = self._prefixes[id(block)] = (block, text, _digest(text))
-        return kept[1], kept[2]
+            kept = self._prefixes[id(block)] = _Prefix(block, text, _digest(text), _pairs_digest(block))
+        return kept
 
 
 # How a model says that it will not answer, as the first words of its reply.
@@ -178,8 +188,8 @@ _REFUSALS = (
 )
 
 
-def _block_digest(choice: Choice) -> str:
-    return _digest(*([pair.question, pair.reply] for pair in (*choice.block, *choice.nearest)))
+def _pairs_digest(pairs: Sequence[Pair]) -> str:
+    return _digest(*([pair.question, pair.reply] for pair in pairs))
 
 
 def _digest(*parts: object) -> str:
