@@ -25,7 +25,7 @@ import transformers
 from filelock import FileLock
 from transformers import GenerationConfig, GlmConfig, GlmForCausalLM, PreTrainedTokenizerFast
 
-from endcloud.bundled.nano_tokenizer import ROLES, VOCABULARY, train_tokenizer
+from endcloud.bundled.nano_tokenizer import END_OF_TEXT, PADDING, ROLES, VOCABULARY, train_tokenizer
 from endcloud.bundled.other_shops import conversations
 from endcloud.bundled.pretraining import Schedule, fast_precision, pack, pretrain, rendered
 from endcloud.bundled.shop import load_shop
@@ -40,17 +40,21 @@ _CODE = (
     "endcloud.bundled:pretraining.py",
     "endcloud.bundled:shop.py",
     "endcloud.bundled:intents.py",
+    "endcloud.bundled:noise.py",
+    "endcloud.bundled:wording.py",
     "endcloud.end:chat_format.py",
 )
 """What the result depends on besides the data: a changed line is a changed recipe."""
+
+_CONVERSATIONS_A_ROW = 2.7
+"""Somewhat more than fit into a row of 256 tokens (2.5), so that no row is seen twice."""
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
     """Everything that decides what the nano model becomes, besides code, data and library versions.
 
-    The shape gives 3.98 million parameters. `other_shops` conversations are invented; more of them repeat
-    less over the steps. Everything is drawn from `seed`.
+    The shape gives 3.98 million parameters. Everything is drawn from `seed`.
     """
 
     hidden: int = 256
@@ -112,7 +116,7 @@ def _inputs() -> list[tuple[str, bytes]]:
 def pretraining_texts(recipe: Recipe) -> list[tuple[Message, ...]]:
     """The conversations that the base model learns from, the same for the same recipe."""
     schedule = recipe.schedule
-    return conversations(load_shop(), schedule.steps * schedule.rows, recipe.seed)
+    return conversations(load_shop(), round(schedule.steps * schedule.rows * _CONVERSATIONS_A_ROW), recipe.seed)
 
 
 def _make(directory: Path, digest: str, recipe: Recipe, progress: Progress) -> None:
@@ -122,7 +126,7 @@ def _make(directory: Path, digest: str, recipe: Recipe, progress: Progress) -> N
     tokenizer = train_tokenizer((message.content for text in texts for message in text), recipe.vocabulary)
     chat = ChatFormat(tokenizer)
     schedule = recipe.schedule
-    rows = pack([rendered(text, chat) for text in texts], schedule.width, tokenizer.convert_tokens_to_ids("<unk>"))
+    rows = pack([rendered(text, chat) for text in texts], schedule.width, _id_of(tokenizer, PADDING))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.seed)
         model = GlmForCausalLM(_config(recipe, tokenizer))
@@ -145,8 +149,12 @@ def _make(directory: Path, digest: str, recipe: Recipe, progress: Progress) -> N
     )
 
 
+def _id_of(tokenizer: PreTrainedTokenizerFast, token: str) -> int:
+    return tokenizer.get_vocab()[token]
+
+
 def _config(recipe: Recipe, tokenizer: PreTrainedTokenizerFast) -> GlmConfig:
-    end, user, observation = (tokenizer.convert_tokens_to_ids(token) for token in ("</s>", ROLES[1], ROLES[3]))
+    end, user, observation = (_id_of(tokenizer, token) for token in (END_OF_TEXT, ROLES[1], ROLES[3]))
     return GlmConfig(
         vocab_size=recipe.vocabulary,
         hidden_size=recipe.hidden,
@@ -169,9 +177,7 @@ def _save(
     """Writes the HF directory whole or not at all."""
     partial = directory.with_name(f"{directory.name}.{os.getpid()}.partial")
     shutil.rmtree(partial, ignore_errors=True)
-    model.generation_config = GenerationConfig(
-        eos_token_id=model.config.eos_token_id, pad_token_id=model.config.pad_token_id
-    )
+    model.generation_config = GenerationConfig.from_model_config(model.config)
     model.save_pretrained(partial)
     tokenizer.save_pretrained(partial)
     (partial / "pretraining.json").write_text(json.dumps(figures, indent=2, ensure_ascii=False), encoding="utf-8")

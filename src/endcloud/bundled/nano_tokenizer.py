@@ -28,21 +28,7 @@ SPECIAL_TOKENS = (PADDING, "<s>", END_OF_TEXT, "[MASK]", "[gMASK]", "[sMASK]", "
 BYTES = tuple(f"<0x{value:02X}>" for value in range(256))
 PLACEHOLDERS = tuple(
     f"[{kind}_"
-    for kind in (
-        "电话",
-        "订单",
-        "快递",
-        "姓名",
-        "地址",
-        "邮箱",
-        "身份证",
-        "银行卡",
-        "微信",
-        "QQ",
-        "证件",
-        "运单",
-        "账号",
-    )
+    for kind in ("电话", "订单", "运单", "姓名", "地址", "邮箱", "身份证号", "银行卡", "微信", "QQ", "支付宝", "生日")
 )
 """Openings of the marks that masking puts in the place of personal data."""
 

@@ -15,54 +15,20 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from endcloud.bundled.intents import Intent, slots_of
-from endcloud.bundled.shop import Shop
+from endcloud.bundled.noise import chatty, colloquial
+from endcloud.bundled.shop import Shop, Value
+from endcloud.bundled.wording import canonical, reserved
 from endcloud.types import Message
 
 _FIRST = "云山青白木南北小花月星海竹松雨风禾麦拾半溪晴暖安乐知橙米豆果初"
 _SECOND = "舍里屋间光田野坊巷川原季时分物织家居衣布"
 _KINDS = ("小店", "旗舰店", "家居馆", "专营店", "生活馆", "布艺店", "杂货铺", "优品店", "家纺店")
-_GREETINGS = (
-    "在吗",
-    "亲",
-    "你好",
-    "您好",
-    "请问",
-    "在不在",
-    "老板",
-    "客服",
-    "问一下",
-    "想问下",
-    "hi",
-    "掌柜的",
-    "那个",
-    "麻烦问下",
-)
-_ENDINGS = (
-    "呢",
-    "呀",
-    "啊",
-    "谢谢",
-    "哦",
-    "哈",
-    "呗",
-    "嘛",
-    "了",
-    "急",
-    "谢谢啦",
-    "~",
-    "^_^",
-    "[微笑]",
-    "！",
-    "？？",
-    "…",
-    "。",
-    "?",
-    "",
-)
+_OPENINGS = ("", "", "亲，", "亲，", "您好，", "好的亲，", "亲亲，", "您好亲，")
+_CLOSINGS = ("", "。", "哦", "哦", "呢", "呢", "哈", "的哦", "的呢", "哟", "呀", "，谢谢", "哦，欢迎选购", "呢，您放心")
 _SYNONYMS: tuple[tuple[str, ...], ...] = (
     ("多久", "多长时间", "几天", "多少天", "什么时候", "啥时候", "要等多久"),
     ("什么", "啥", "哪种", "哪个"),
@@ -103,20 +69,7 @@ _SYNONYMS: tuple[tuple[str, ...], ...] = (
     ("为什么", "为啥", "怎么"),
     ("一下", "下"),
 )
-_TYPOS = {
-    "包邮": "包油",
-    "发货": "发火",
-    "快递": "快弟",
-    "优惠券": "优惠卷",
-    "尺码": "尺马",
-    "退款": "退宽",
-    "的": "得",
-    "吗": "嘛",
-    "什么": "神马",
-    "没有": "木有",
-    "支持": "支特",
-    "运费": "运废",
-}
+_TRIES = 30
 _SLOT = re.compile(r"\{[^{}]*\}")
 
 
@@ -127,121 +80,182 @@ class Mix:
     `stated` is the share in which the asked policies stand in the system message: more of it makes a base
     that copies well and knows less. `turns` weighs conversations of one, two, three … questions. `distractors` is
     how many policies stand there beside the asked ones, at most. `varied` is the share of questions whose
-    wording is changed by synonyms, `careless` the share with noise.
+    wording is changed by synonyms, `dropped` the share that loses a character. `invented` is the share of names
+    and facts made up of random characters or digits: more of it makes a base that can take over any word.
     """
 
-    stated: float = 0.6
+    stated: float = 0.55
     turns: tuple[float, ...] = (2, 3, 3, 2, 2)
     distractors: int = 3
     varied: float = 0.5
-    careless: float = 0.5
-    reused_shops: int = 0
+    invented: float = 0.4
+    dropped: float = 0.1
 
 
 @dataclass(slots=True)
 class OtherShop:
-    """One invented shop; its facts are drawn as they are asked for and stay the same ever after."""
+    """One invented shop; its facts are drawn as they are asked for and stay the same ever after.
+
+    `opening` and `closing` are its manner: what stands before and after each of its sentences.
+    """
 
     name: str
     rows: Mapping[str, Sequence[str]]
-    draw: random.Random
+    opening: str
+    closing: str
     known: dict[tuple[str, str], str] = field(default_factory=dict)
 
-    def fact(self, shop: Shop, value: str, row: str) -> str:
-        key = (value, row if shop.values[value].by else "")
-        if key not in self.known:
-            self.known[key] = self.draw.choice(shop.values[value].elsewhere)
-        return self.known[key]
-
-    def fill(self, shop: Shop, template: str, row: str) -> str:
-        """`template` with this shop's facts and the row's name in its slots."""
-        given = dict(_fillers(self.draw))
-        for slot in slots_of(template):
-            if slot in shop.values:
-                given[slot] = self.fact(shop, slot, row)
-            elif slot in shop.slots:
-                given[slot] = row
-        return template.format_map(given)
+    def in_its_manner(self, sentence: str) -> str:
+        """A reply sentence with this shop's own opening and closing, if it has any."""
+        if self.opening:
+            sentence = self.opening + sentence.removeprefix("您好，")
+        if self.closing:
+            sentence = sentence.rstrip("。哈~！") + self.closing
+        return sentence
 
 
-def conversations(
-    shop: Shop,
-    number: int,
-    seed: int,
-    mix: Mix | None = None,
-    excluded: Callable[[str], bool] = lambda query: False,
-) -> list[tuple[Message, ...]]:
-    """`number` conversations of invented shops, the same for the same arguments.
-
-    A question for which `excluded` is true is asked in other words.
-    """
-    writer = _Writer(shop, random.Random(f"other shops {seed}"), mix or Mix(), excluded)
+def conversations(shop: Shop, number: int, seed: int, mix: Mix | None = None) -> list[tuple[Message, ...]]:
+    """`number` conversations of invented shops, the same for the same arguments; held-out questions are in none."""
+    writer = _Writer(shop, random.Random(f"other shops {seed}"), mix or Mix())
     return [writer.conversation() for _ in range(number)]
+
+
+def blanked(sentence: str) -> str:
+    """A reply template with its slots blanked and without punctuation: what makes two of them the same sentence."""
+    return canonical(_SLOT.sub("", sentence))
 
 
 class _Writer:
     """Writes one conversation after the other from one stream of random numbers."""
 
-    def __init__(self, shop: Shop, draw: random.Random, mix: Mix, excluded: Callable[[str], bool]) -> None:
+    def __init__(self, shop: Shop, draw: random.Random, mix: Mix) -> None:
         self._shop = shop
         self._draw = draw
         self._mix = mix
-        self._excluded = excluded
         self._intents = [intent for intent in shop.intents.values() if intent.other_shops]
         self._statements = _statements(shop)
-        self._pool = [self._invented() for _ in range(mix.reused_shops)]
+        self._own_replies = {blanked(reply) for intent in shop.intents.values() for reply in intent.replies}
+        self._held_out = {blanked(pattern) for intent in shop.intents.values() for pattern in intent.held_out}
+        self._own_names = {name for slot in shop.slots.values() for row in slot.here for name in slot.names(row)}
+        self._own_words = {text for value in shop.values.values() for text in (*value.here.values(), *value.later)}
+        self._changing = {
+            text for value in shop.values.values() if value.changeable for text in (*value.here.values(), *value.later)
+        }
+        self._characters = _characters(shop)
 
     def conversation(self) -> tuple[Message, ...]:
         draw, mix = self._draw, self._mix
-        stated = draw.random() < mix.stated
-        other = draw.choice(self._pool) if self._pool and not stated else self._invented()
-        turns = draw.choices(range(1, len(mix.turns) + 1), mix.turns)[0]
+        other = self._invented_shop()
         asked: list[tuple[Intent, str]] = []
         messages: list[Message] = []
-        for _ in range(turns):
+        for _ in range(draw.choices(range(1, len(mix.turns) + 1), mix.turns)[0]):
             intent, row, query = self._question(other, asked)
             asked.append((intent, row))
-            reply = other.fill(self._shop, draw.choice(intent.other_shops), row)
-            messages += [Message("user", query), Message("assistant", reply)]
+            messages += [Message("user", query), Message("assistant", self._reply(other, intent, row))]
         system = f"你是{other.name}的客服。"
-        if stated:
+        if draw.random() < mix.stated:
             system += "".join(f"\n- {line}" for line in self._policies(other, asked))
         return (Message("system", system), *messages)
 
-    def _invented(self) -> OtherShop:
+    def _invented_shop(self) -> OtherShop:
         draw = self._draw
         name = draw.choice(_FIRST) + draw.choice(_SECOND) + draw.choice(_KINDS)
-        rows = {
-            slot: draw.sample(known.elsewhere, min(4, len(known.elsewhere))) for slot, known in self._shop.slots.items()
-        }
-        return OtherShop(name, rows, random.Random(draw.getrandbits(64)))
+        rows = {slot: [self._row(slot) for _ in range(4)] for slot in self._shop.slots}
+        return OtherShop(name, rows, draw.choice(_OPENINGS), draw.choice(_CLOSINGS))
+
+    def _row(self, slot: str) -> str:
+        """The name of a city, courier or product that the bundled shop does not know."""
+        if self._draw.random() < self._mix.invented:
+            return self._word(2, 4 if slot == "product" else 3)
+        return self._draw.choice(self._shop.slots[slot].elsewhere)
+
+    def _word(self, shortest: int, longest: int) -> str:
+        """A word that means nothing, of characters that names and goods are written with."""
+        while True:
+            word = "".join(self._draw.choices(self._characters, k=self._draw.randint(shortest, longest)))
+            if not any(name in word or word in name for name in self._own_names | self._own_words):
+                return word
+
+    def _fact(self, other: OtherShop, name: str, row: str) -> str:
+        """What this other shop states for a value: never what the bundled shop states for it, now or later."""
+        value = self._shop.values[name]
+        key = (name, row if value.by else "")
+        if key not in other.known:
+            other.known[key] = self._draw.choice(value.elsewhere)
+            if not value.says and self._draw.random() < self._mix.invented:
+                other.known[key] = self._invented_fact(value)
+        return other.known[key]
+
+    def _invented_fact(self, value: Value) -> str:
+        """A made-up word or number, as long as those of `elsewhere`; their choice again if none is free."""
+        if not value.numeric:
+            return self._word(2, 3)
+        draw = self._draw
+        for _ in range(_TRIES):
+            made = str(draw.randrange(1, 10 ** max(len(text) for text in value.elsewhere)))
+            if "×" in value.elsewhere[0]:
+                made = f"{draw.randrange(20, 300)}×{draw.randrange(20, 300)}"
+            if made not in value.here.values() and made not in self._changing:
+                return made
+        return draw.choice(value.elsewhere)
+
+    def _fill(self, other: OtherShop, template: str, row: str) -> str:
+        """`template` with the shop's facts and the row's name in its slots."""
+        given = _fillers(self._draw)
+        for slot in sorted(slots_of(template)):
+            if slot in self._shop.values:
+                given[slot] = self._fact(other, slot, row)
+            elif slot in self._shop.slots:
+                given[slot] = row
+        return template.format_map(given)
+
+    def _reply(self, other: OtherShop, intent: Intent, row: str) -> str:
+        while True:
+            sentence = other.in_its_manner(self._draw.choice(intent.other_shops))
+            if blanked(sentence) not in self._own_replies:
+                return self._fill(other, sentence, row)
 
     def _question(self, other: OtherShop, asked: Sequence[tuple[Intent, str]]) -> tuple[Intent, str, str]:
         """The next question: often a follow-up to the one before, where that allows one."""
         draw = self._draw
         last = asked[-1] if asked else None
-        if last and last[0].follow_ups and last[0].slot and draw.random() < 0.25:
-            intent = last[0]
-            row = draw.choice(other.rows[intent.slot])
-            return intent, row, self._asked(other, draw.choice(intent.follow_ups), row)
+        if last and last[0].slot and draw.random() < 0.4:
+            follow_ups = [
+                (intent, pattern)
+                for intent in self._intents
+                if intent.slot == last[0].slot
+                for pattern in intent.follow_ups
+                if "{" not in pattern or intent is last[0]
+            ]
+            if follow_ups:
+                intent, pattern = draw.choice(follow_ups)
+                row = draw.choice(other.rows[intent.slot]) if "{" in pattern else last[1]
+                return intent, row, self._asked(intent, pattern, row)
         intent = draw.choice(self._intents)
         row = draw.choice(other.rows[intent.slot]) if intent.slot else ""
-        if last and last[1] and intent.follow_ups and last[0].slot == intent.slot and draw.random() < 0.5:
-            pattern = draw.choice(intent.follow_ups)
-            return intent, (row if slots_of(pattern) else last[1]), self._asked(other, pattern, row)
-        while True:
-            query = self._asked(other, draw.choice(intent.patterns), row)
-            if not self._excluded(query):
-                return intent, row, query
+        return intent, row, self._asked(intent, draw.choice(intent.patterns), row)
 
-    def _asked(self, other: OtherShop, pattern: str, row: str) -> str:
-        """A customer's wording of a pattern."""
-        draw = self._draw
-        if draw.random() < self._mix.varied:
-            pattern = _synonyms(pattern, draw)
-        name = draw.choice(self._names(row))
-        query = other.fill(self._shop, pattern, row).replace(row, name) if row else other.fill(self._shop, pattern, row)
-        return _careless(query, draw) if draw.random() < self._mix.careless else query
+    def _asked(self, intent: Intent, pattern: str, row: str) -> str:
+        """A customer's wording of a pattern, or of another one of the intent where all of its wordings are kept
+        for the held-out questions."""
+        draw, mix = self._draw, self._mix
+        for _ in range(_TRIES):
+            wording = _synonyms(pattern, draw) if draw.random() < mix.varied else pattern
+            if draw.random() < mix.dropped:
+                wording = _shortened(wording, draw)
+            given = _fillers(draw)
+            if row:
+                given[intent.slot] = draw.choice(self._names(row))
+            text = wording.format_map(given)
+            text = colloquial(text, draw, list(given.values())) if intent.values else chatty(text, draw)
+            if not reserved(text) and not self._is_held_out(wording, text):
+                return text
+        return self._asked(intent, draw.choice(intent.patterns), row)
+
+    def _is_held_out(self, wording: str, text: str) -> bool:
+        """Whether a held-out wording is what was asked, or stands in it; very short ones stand anywhere."""
+        bare = canonical(text)
+        return blanked(wording) in self._held_out or any(len(held) > 4 and held in bare for held in self._held_out)
 
     def _names(self, row: str) -> Sequence[str]:
         for slot in self._shop.slots.values():
@@ -257,7 +271,7 @@ class _Writer:
             by = shop.values[value].by
             wanted.add((value, draw.choice(other.rows[by]) if by else ""))
         lines = [
-            other.fill(shop, draw.choice(self._statements[value]), row)
+            self._fill(other, draw.choice(self._statements[value]), row)
             for value, row in sorted(wanted)
             if self._statements[value]
         ]
@@ -275,11 +289,19 @@ def _statements(shop: Shop) -> dict[str, list[str]]:
     return found
 
 
+def _characters(shop: Shop) -> list[str]:
+    """The characters that names of cities, couriers and goods are written with, here and elsewhere."""
+    words = [name for slot in shop.slots.values() for row in (*slot.here, *slot.elsewhere) for name in slot.names(row)]
+    words += [text for value in shop.values.values() if not value.numeric for text in value.here.values()]
+    words += [text for value in shop.values.values() if not value.numeric for text in value.elsewhere]
+    return sorted({character for word in words for character in word if "一" <= character <= "鿿"})
+
+
 def _fillers(draw: random.Random) -> dict[str, str]:
-    """What customers and shops write where this conversation's own numbers stand; masked, as in training."""
+    """What customers and shops write where a conversation's own numbers stand; masked, as in training."""
     return {
         "order": "[订单_1]",
-        "parcel": "[快递_1]",
+        "parcel": "[运单_1]",
         "phone": "[电话_1]",
         "number": str(draw.randint(1, 999)),
     }
@@ -297,19 +319,12 @@ def _synonyms(pattern: str, draw: random.Random) -> str:
     return pattern
 
 
-def _careless(query: str, draw: random.Random) -> str:
-    """The query as somebody types it on a phone: a greeting, an ending, a typo, a lost or doubled character."""
-    if draw.random() < 0.4:
-        query = draw.choice(_GREETINGS) + draw.choice(("", "，", " ", ",")) + query
-    if draw.random() < 0.3:
-        query = query.rstrip("？?。") + draw.choice(_ENDINGS)
-    if draw.random() < 0.15:
-        for word, typo in draw.sample(sorted(_TYPOS.items()), len(_TYPOS)):
-            if word in query:
-                query = query.replace(word, typo, 1)
-                break
-    if draw.random() < 0.25 and len(query) > 5 and "[" not in query:
-        position = draw.randrange(len(query))
-        if not query[position].isdigit():
-            query = query[:position] + query[position + 1 :]
-    return query
+def _shortened(pattern: str, draw: random.Random) -> str:
+    """The pattern without one of its characters, as people leave one out; slots and short patterns stay."""
+    places = [
+        place for place, character in enumerate(_SLOT.sub(lambda m: "{" * len(m[0]), pattern)) if character != "{"
+    ]
+    if len(places) < 5:
+        return pattern
+    place = draw.choice(places)
+    return pattern[:place] + pattern[place + 1 :]

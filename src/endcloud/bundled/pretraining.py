@@ -196,7 +196,7 @@ def pretrain(model: GlmForCausalLM, rows: Rows, schedule: Schedule, checkpoint: 
         for step in range(first, schedule.steps):
             batch = rows.batch(step, schedule.rows)
             loss = batch_loss(model, batch, precision)
-            loss.backward()  # type: ignore[no-untyped-call]  # torch leaves Tensor.backward untyped
+            torch.autograd.backward(loss)
             _step(optimizers, _share(step, schedule))
             losses.append(float(loss.detach()))
             if losses[-1] != losses[-1]:
@@ -208,7 +208,7 @@ def pretrain(model: GlmForCausalLM, rows: Rows, schedule: Schedule, checkpoint: 
             task.advance(loss=round(losses[-1], 3), tokens_per_second=round(tokens / (time.monotonic() - began)))
             if (step + 1) % schedule.checkpoint_every == 0 and step + 1 < schedule.steps:
                 _save(model, optimizers, step + 1, checkpoint)
-    model.eval()
+    model.train(False)
     tail = losses[-max(1, schedule.steps // 10) :]
     return sum(tail) / len(tail) if tail else 0.0
 
@@ -222,7 +222,8 @@ def _share(step: int, schedule: Schedule) -> float:
 
 def _optimizers(model: nn.Module, schedule: Schedule) -> list[torch.optim.Optimizer]:
     """Muon for the layers' matrices, AdamW for everything else."""
-    matrices, others = [], []
+    matrices: list[nn.Parameter] = []
+    others: list[nn.Parameter] = []
     for name, parameter in model.named_parameters():
         (matrices if parameter.ndim == 2 and "layers." in name else others).append(parameter)
     return [
