@@ -284,6 +284,8 @@ def test_several_sources_at_once(tmp_path: Path, masker: Masker, progress: Progr
         ("two.csv", "csv", "gb18030"),
     ]
     assert report.manifest.dialogues_read == 11
+    for done, total in progress.tasks.values():  # type: ignore[attr-defined]
+        assert done == total
 
 
 def test_a_source_without_a_usable_dialogue_is_refused(tmp_path: Path, masker: Masker, progress: Progress) -> None:

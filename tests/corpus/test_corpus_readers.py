@@ -148,13 +148,42 @@ def test_jddc_and_ecd_lines_that_are_not(source: Path) -> None:
     assert [line.line for line in notes.lines] == [5, 6]
 
 
-def test_a_broken_element_of_an_array_spoils_only_itself(source: Path) -> None:
-    text = json.dumps([SHAREGPT, SHAREGPT, SHAREGPT], indent=2, ensure_ascii=False)
-    second = text.index('"human"', text.index('"human"') + 1)
-    source.write_text(text[: second + 6] + text[second + 7 :], encoding="utf-8")  # one closing quote is missing
+@pytest.mark.parametrize("indent", [None, 2])
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        ('"human"', '"human'),
+        ('"value"', "value"),
+        ("}, {", "}, {{"),
+        ("]", "]]"),
+        ("]", ""),
+        ("]}", "]}}"),
+        ('"from"', ""),
+    ],
+)
+@pytest.mark.parametrize("piece", [5, 64, 1 << 20])
+def test_a_broken_element_of_an_array_spoils_only_itself(
+    source: Path, monkeypatch: pytest.MonkeyPatch, indent: int | None, right: str, wrong: str, piece: int
+) -> None:
+    monkeypatch.setattr("endcloud.corpus.readers.source.PIECE_BYTES", piece)
+    whole = json.dumps(SHAREGPT, ensure_ascii=False, indent=indent)
+    right = right if indent is None else right.replace("}, {", "},\n    {").replace("]}", "]\n}")
+    wrong = wrong if indent is None else wrong.replace("}, {{", "},\n    {{").replace("]}}", "]\n}}")
+    broken = whole.replace(right, wrong, 1)
+    assert broken != whole
+    source.write_text(f"[\n{whole},\n{broken},\n{whole}\n]\n", encoding="utf-8")
     _, dialogues, notes = read(source)
-    assert len(dialogues) == 2
-    assert notes.malformed == 1 and notes.lines[0].line == 14
+    at = whole.count("\n") + 3
+    assert len(dialogues) in (2, 3)  # an element with a bracket too many may still be read before it
+    assert notes.malformed >= 1
+    assert all(at <= line.line <= at + broken.count("\n") for line in notes.lines)
+
+
+def test_objects_printed_over_several_lines(source: Path) -> None:
+    printed = json.dumps(MESSAGES, ensure_ascii=False, indent=2)
+    source.write_text(f"{printed}\n{printed}\n", encoding="utf-8")
+    _, dialogues, notes = read(source)
+    assert (len(dialogues), notes.malformed) == (2, 0)
 
 
 def test_an_array_on_one_long_line_is_read_in_pieces(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -98,12 +98,12 @@ def prepare(
         progress.say("The corpus is up to date: nothing has changed since it was prepared.")
         return CorpusReport(held, time.monotonic() - started)
     shards = Shards(destination / WORK, recipe)
-    maker = ExampleMaker(masker, key, options)
-    notes, counts = _first_pass(read, shards, maker, options, progress)
-    if next(shards.examples(), None) is None:
+    notes, counts = _first_pass(read, shards, ExampleMaker(masker, key, options), progress)
+    if not counts.examples:
         shards.clear()
         raise SourceError(_nothing_kept(entries, counts, notes))
-    held = _second_pass(shards, destination, entries, recipe, notes, counts, options, masker, progress)
+    job = _Job(entries, recipe, masker.detector, destination)
+    held = _second_pass(shards, job, notes, counts, options, progress)
     _say_malformed(notes, progress)
     return CorpusReport(held, time.monotonic() - started)
 
@@ -119,19 +119,18 @@ def _first_pass(
     read: Sequence[tuple[Source, Reader]],
     shards: Shards,
     maker: ExampleMaker,
-    options: CorpusOptions,
     progress: Progress,
 ) -> tuple[Notes, Counts]:
     """Fills the shards. Finished ones are not made again: their dialogues are read over, their pairs learned."""
     notes, total = Notes(), shards.counts()
     bytes_in_all = sum(source.path.stat().st_size for source, _ in read)
     with (
-        DuplicateIndex(options.near_duplicate, shards.directory) as index,
+        DuplicateIndex(maker.options.near_duplicate, shards.directory) as index,
         progress.task("reading dialogues", bytes_in_all, "B") as task,
     ):
         for example in shards.examples():
             index.remember(pair_text(example.messages, example.reply))
-        dialogues = _dialogues(read, notes, options)
+        dialogues = _dialogues(read, notes, maker.options)
         shown = 0
         for _ in islice(dialogues, total.read):
             pass
@@ -144,10 +143,12 @@ def _first_pass(
                         examples.append(example)
                     else:
                         counts.dropped[verdict] += 1
+            counts.examples = len(examples)
             shards.add(examples, counts)
             total += counts
-            task.advance(notes.bytes_read - shown, dialogues=total.read, examples=len(index))
-            shown = notes.bytes_read
+            done = notes.bytes_before + notes.bytes_read
+            task.advance(done - shown, dialogues=total.read, examples=total.examples)
+            shown = done
     return notes, total
 
 
@@ -159,25 +160,28 @@ def _dialogues(
         marks = reader.marks if options.corpus_marks is None else options.corpus_marks
         for dialogue in reader.read(source, notes):
             yield dialogue, marks
+        notes.bytes_before, notes.bytes_read = notes.bytes_before + source.path.stat().st_size, 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """What is read, by which recipe and detector, and where it goes."""
+
+    entries: tuple[SourceEntry, ...]
+    recipe: str
+    detector: str
+    destination: Path
 
 
 def _second_pass(
-    shards: Shards,
-    destination: Path,
-    entries: tuple[SourceEntry, ...],
-    recipe: str,
-    notes: Notes,
-    counts: Counts,
-    options: CorpusOptions,
-    masker: Masker,
-    progress: Progress,
+    shards: Shards, job: _Job, notes: Notes, counts: Counts, options: CorpusOptions, progress: Progress
 ) -> Manifest:
     """Weighs canned replies down, writes the splits, publishes."""
     replies, moved = _survey(shards, options, progress)
-    writer = CorpusWriter(shards.directory, destination)
+    writer = CorpusWriter(shards.directory, job.destination)
     examples: Counter[str] = Counter(dict.fromkeys(SPLITS, 0))
     dropped = counts.dropped + notes.dropped
-    with progress.task("writing examples", None, "examples") as task:
+    with progress.task("writing examples", counts.examples, "examples") as task:
         for recorded in shards.examples():
             weight = replies.weight(recorded.reply, options.boilerplate_share)
             example = replace(recorded, weight=weight, split=moved.get(recorded.dialogue, recorded.split))
@@ -188,27 +192,40 @@ def _second_pass(
                 examples[example.split] += 1
             task.advance()
     digest = writer.close()
-    hashes = writer.hashes()
-    held = Manifest(
+    boilerplate = replies.boilerplate(options.boilerplate_share)
+    held = _manifest(job, notes, counts, digest, writer.hashes(), examples, dropped, boilerplate)
+    writer.publish(held)
+    shards.clear()
+    return held
+
+
+def _manifest(
+    job: _Job,
+    notes: Notes,
+    counts: Counts,
+    digest: str,
+    hashes: dict[str, str],
+    examples: Counter[str],
+    dropped: Counter[str],
+    boilerplate: int,
+) -> Manifest:
+    return Manifest(
         digest=digest,
-        recipe=recipe,
-        detector=masker.detector,
+        recipe=job.recipe,
+        detector=job.detector,
         dialogues_read=counts.read,
         dialogues_kept=counts.kept,
         examples=dict(examples),
         dropped=dict(sorted(dropped.items())),
         masked=dict(sorted(counts.masked.items())),
-        boilerplate=replies.boilerplate(options.boilerplate_share),
+        boilerplate=boilerplate,
         reopened=notes.reopened,
         malformed=notes.malformed,
         malformed_lines=tuple(map(str, notes.lines)),
-        sources=entries,
+        sources=job.entries,
         files={split: f"{split}-{sha256[:12]}.parquet" for split, sha256 in hashes.items()},
         sha256=hashes,
     )
-    writer.publish(held)
-    shards.clear()
-    return held
 
 
 def _survey(shards: Shards, options: CorpusOptions, progress: Progress) -> tuple[ReplyCounts, dict[str, Split]]:

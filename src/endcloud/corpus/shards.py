@@ -24,29 +24,30 @@ JOB = "job.json"
 
 @dataclass(slots=True)
 class Counts:
-    """What happened to the dialogues of some shards."""
+    """What happened to the dialogues of some shards: read, kept, and the examples they gave."""
 
     read: int = 0
     kept: int = 0
+    examples: int = 0
     dropped: Counter[str] = field(default_factory=Counter)
     masked: Counter[str] = field(default_factory=Counter)
 
     def __iadd__(self, other: Counts) -> Counts:
         self.read += other.read
         self.kept += other.kept
+        self.examples += other.examples
         self.dropped += other.dropped
         self.masked += other.masked
         return self
 
     def as_json(self) -> str:
-        return json.dumps(
-            {"read": self.read, "kept": self.kept, "dropped": dict(self.dropped), "masked": dict(self.masked)}
-        )
+        held = {"read": self.read, "kept": self.kept, "examples": self.examples}
+        return json.dumps({**held, "dropped": dict(self.dropped), "masked": dict(self.masked)})
 
     @classmethod
     def from_json(cls, text: bytes) -> Counts:
         held = json.loads(text)
-        return cls(held["read"], held["kept"], Counter(held["dropped"]), Counter(held["masked"]))
+        return cls(**{**held, "dropped": Counter(held["dropped"]), "masked": Counter(held["masked"])})
 
 
 class Shards:

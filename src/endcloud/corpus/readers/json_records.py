@@ -7,15 +7,14 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
+from endcloud.corpus.readers.json_elements import elements
 from endcloud.corpus.readers.notes import Notes
 from endcloud.corpus.readers.source import Source
 from endcloud.types import Message
 
 Record = dict[str, object]
-_STRUCTURE = re.compile(r'\\.|["\[\]{}\n]')
 _BROKEN = re.compile(r"[\udc80-\udcff]")
 OPENING = 20
-LONGEST_RECORD = 16 << 20  # characters; a longer one is a bracket that never closes
 
 
 def names_key(head: str, keys: Iterable[str]) -> bool:
@@ -26,8 +25,7 @@ def names_key(head: str, keys: Iterable[str]) -> bool:
 
 def records(source: Source, notes: Notes) -> Iterator[tuple[int, Record]]:
     """(line number, JSON object) of each record; what is no JSON object is noted as malformed."""
-    texts = _elements(source, notes) if source.head().lstrip().startswith("[") else source.lines(notes)
-    for number, text in texts:
+    for number, text in _texts(source, notes):
         if not text.strip():
             continue
         try:
@@ -42,45 +40,12 @@ def records(source: Source, notes: Notes) -> Iterator[tuple[int, Record]]:
             notes.reject(source.name, number, reason)
 
 
-def _elements(source: Source, notes: Notes) -> Iterator[tuple[int, str]]:
-    """The elements of a top-level array, cut by counting brackets outside strings, one pass, bounded memory.
-
-    A JSON string holds no raw line break, so a quote that is never closed spoils its own element only.
-    """
-    depth, in_string, line, start, carried = 0, False, 1, 1, ""
-    element: list[str] = []
-    length = 0
-    for piece in source.pieces(notes):
-        text = carried + piece
-        carried = "\\" if text.endswith("\\") else ""
-        text = text.removesuffix("\\")
-        position = 0
-        for match in _STRUCTURE.finditer(text):
-            mark = match.group()
-            if mark == "\n":
-                line, in_string = line + 1, False
-            elif mark == '"':
-                in_string = not in_string
-            elif in_string or mark[0] == "\\":
-                continue
-            elif mark in "[{":
-                depth += 1
-                if depth == 2:
-                    position, start = match.start(), line
-            else:
-                depth -= 1
-                if depth == 1:
-                    element.append(text[position : match.end()])
-                    yield start, "".join(element)
-                    element, length = [], 0
-        if depth >= 2:
-            element.append(text[position:])
-            length += len(text) - position
-        if length > LONGEST_RECORD:
-            notes.reject(source.name, start, "opens a bracket that is never closed; the rest was left out")
-            return
-    if depth >= 1:
-        notes.reject(source.name, start, "opens a bracket that is never closed")
+def _texts(source: Source, notes: Notes) -> Iterator[tuple[int, str]]:
+    """The text of each record: lines, or elements where the file is an array or printed over several lines."""
+    head = source.head().lstrip()
+    if head.startswith("[") or head.split("\n", 1)[0].strip() == "{":
+        return elements(source.pieces(notes), source.name, notes)
+    return source.lines(notes)
 
 
 def text_of(content: object) -> str | None:

@@ -28,13 +28,15 @@ class Notes:
     """Filled by readers while they read.
 
     `malformed` counts all malformed lines, `lines` holds the first `LISTED` of them; `dropped` counts what was
-    left out on purpose, by reason; `bytes_read` is how far the current file has been read (as stored, so
-    compressed bytes of a `.gz`); `reopened` counts dialogues whose turns do not stand together.
+    left out on purpose, by reason; `bytes_before` is the size of the files read before, `bytes_read` how far the
+    current one has been read (as stored: compressed bytes of a `.gz`); `reopened` counts dialogues whose turns
+    do not stand together.
     """
 
     malformed: int = 0
     lines: list[MalformedLine] = field(default_factory=list)
     dropped: Counter[str] = field(default_factory=Counter)
+    bytes_before: int = 0
     bytes_read: int = 0
     reopened: int = 0
 
