@@ -1,4 +1,4 @@
-"""The stand-in cloud as a process: it starts, speaks the OpenAI format, refuses in its form, and goes with its parent."""
+"""The stand-in cloud as a process: it speaks the OpenAI format, refuses in its form, and goes with its parent."""
 
 from __future__ import annotations
 
@@ -15,10 +15,19 @@ import pytest
 
 from endcloud.bundled import standin_cloud
 
-SHOP = (
-    "你是青瓦茶铺的客服。\n\n【服务方式】称呼客人为“亲”。\n\n【店铺现行规则】\n- 满88元包邮，不满88元的订单收9元运费。\n"
-    "- 下单后30小时内发货。\n\n【问答示例】\n问：满多少包邮\n答：亲，满66元就包邮的哦\n问：什么时候发货呢\n答：亲，30小时内发出哦"
-)
+SHOP = """你是青瓦茶铺的客服。
+
+【服务方式】称呼客人为“亲”。
+
+【店铺现行规则】
+- 满88元包邮，不满88元的订单收9元运费。
+- 下单后30小时内发货。
+
+【问答示例】
+问：满多少包邮
+答：亲，满66元就包邮的哦
+问：什么时候发货呢
+答：亲，30小时内发出哦"""
 ASKED = [{"role": "system", "content": SHOP}, {"role": "user", "content": "亲，多少钱能免运费"}]
 
 
@@ -167,8 +176,8 @@ def test_the_process_knows_nothing_of_the_bundled_shop() -> None:
     ours = {name.removeprefix("endcloud.bundled.") for name in printed if name.startswith("endcloud.bundled.")}
     assert ours and all(name.startswith("standin_") for name in ours)
     allowed = ("endcloud.bundled", "endcloud.cloud", "endcloud.cloud.persona", "endcloud.errors", "endcloud.facts")
-    assert {name for name in printed if name.startswith("endcloud.")} - {f"endcloud.bundled.{name}" for name in ours} <= {
-        *allowed
-    }
+    assert {name for name in printed if name.startswith("endcloud.")} - {
+        f"endcloud.bundled.{name}" for name in ours
+    } <= {*allowed}
     read = [line for line in printed if "/" in line and not line.endswith((".py", ".pyc"))]
     assert [line.rsplit("/", 1)[1] for line in read] == ["standin_language.toml"]

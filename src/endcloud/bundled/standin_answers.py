@@ -22,12 +22,12 @@ from endcloud.bundled.standin_prompt import Pair, Prompt, read_prompt
 from endcloud.bundled.standin_wire import Turn
 
 _NEAREST = 16  # pairs that vote
-_SHARPNESS = 9.0  # how much more a nearer pair's vote weighs
+_SHARPNESS = 5.0  # how much more a nearer pair's vote weighs
 _NEAR_ENOUGH = 0.06  # below this similarity no pair speaks of the question's matter
 _RULE_NEAR_ENOUGH = 0.08
 _SAME_NAME = 0.12  # what naming the same city or courier adds to a similarity
 _SUPPORTED = 0.3  # similarity to a rule from which an answer says what the rule says
-_RULE_VOTE = 3.0  # what a rule near the question adds to the votes for answers that say it
+_RULE_VOTE = 6.0  # what a rule near the question adds to the votes for answers that say it
 _TELLING = 0.1  # worth below which an answer is careless
 _RULE_BEATS_CARELESS = 0.1  # similarity from which a rule is stated in the place of a careless answer
 _SAME_SHAPE = 0.5  # Jaccard of 2-grams from which two answers count as one

@@ -24,6 +24,8 @@ _MARK = re.compile(r"\[[^\[\]]{1,20}\]")
 _MARKED = re.compile("(?:订单号?|快递单号|运单号?|单号|手机号?|电话)\ue001")  # the number is named, not asked about
 _BARE_NUMBER = re.compile(r"[额那就要是个行不的吗到约可以\s\ue001\ue002]*")
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
+_MANNER = frozenset("是多少久什么怎样可以能吗有没不要给还会就几时间候啥得行用想这那哪")
+_SAYS_LITTLE = 0.3  # weight of n-grams that are only a manner of asking
 _NOT_WORD = re.compile(r"[^\w\u4e00-\u9fff\ue000-\uf8ff]+|_")
 _MARK_SIGN, _NUMBER_SIGN = "\ue001", "\ue002"
 _KIND_SIGN = {"city": "\ue003", "courier": "\ue004", "product": "\ue005"}
@@ -133,7 +135,8 @@ def features(text: str, names: tuple[str, ...] = ()) -> Features:
     kept = _NUMBER.sub(_NUMBER_SIGN, kept)
     for size, weight in ((1, 0.4), (2, 1.0), (3, 0.8)):
         for start in range(len(kept) - size + 1):
-            weights[_bucket(kept[start : start + size])] = weight
+            gram = kept[start : start + size]
+            weights[_bucket(gram)] = weight * (_SAYS_LITTLE if _MANNER.issuperset(gram) else 1.0)
     for name in notions(kept):
         weights[_bucket(f"notion {name}")] = 1.6
     return np.array(list(weights), dtype=np.int64), np.array(list(weights.values()), dtype=np.float64)
