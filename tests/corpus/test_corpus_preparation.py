@@ -281,7 +281,7 @@ def test_several_sources_at_once(tmp_path: Path, masker: Masker, progress: Progr
     report = run([one, two], tmp_path / "corpus", masker, progress)
     assert [(entry.name, entry.format, entry.encoding) for entry in report.manifest.sources] == [
         ("one.jsonl", "messages", "utf-8"),
-        ("two.csv", "csv", "gb18030"),
+        ("two.csv", "table", "gb18030"),
     ]
     assert report.manifest.dialogues_read == 11
     for done, total in progress.tasks.values():  # type: ignore[attr-defined]

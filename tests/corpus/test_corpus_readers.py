@@ -57,9 +57,9 @@ def read(path: Path, wanted: str = "auto", table: TableReader | None = None) -> 
         (json.dumps([SHAREGPT], indent=2, ensure_ascii=False), "sharegpt"),
         (jsonl(ALPACA), "alpaca"),
         (json.dumps([ALPACA]), "alpaca"),
-        (CSV_TURNS, "csv"),
-        (CSV_TURNS.replace(",", "\t", 3).replace(",", "\t"), "csv"),
-        (CSV_PAIRS, "csv"),
+        (CSV_TURNS, "table"),
+        (CSV_TURNS.replace(",", "\t", 3).replace(",", "\t"), "table"),
+        (CSV_PAIRS, "table"),
     ],
 )
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030"])

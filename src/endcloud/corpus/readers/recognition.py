@@ -14,6 +14,7 @@ from endcloud.corpus.readers.source import Source
 from endcloud.corpus.readers.table import TableReader
 from endcloud.errors import SourceError
 
+ALIASES = {"csv": "table", "tsv": "table", "openai": "messages"}
 SHOWN = 80  # characters of an unknown file that its error shows
 
 
@@ -27,7 +28,7 @@ def choose_reader(source: Source, wanted: str, readers: Sequence[Reader]) -> Rea
     names = ", ".join(reader.name for reader in readers)
     if wanted != "auto":
         for reader in readers:
-            if reader.name == wanted:
+            if reader.name == ALIASES.get(wanted, wanted):
                 return reader
         raise SourceError(f"The format {wanted!r} is unknown: choose auto or one of {names}.")
     head = source.head()

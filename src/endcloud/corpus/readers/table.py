@@ -59,7 +59,7 @@ class TableReader:
     columns: Mapping[str, str] = field(default_factory=dict)
     customer_words: frozenset[str] = frozenset()
     agent_words: frozenset[str] = frozenset()
-    name: str = "csv"
+    name: str = "table"
     marks: bool = False
 
     def __post_init__(self) -> None:
