@@ -56,7 +56,9 @@ class Detector:
         A literal mask is a finding of kind 标记 unless it is one of `placeholders`, which stay. `apart` are
         spans (sorted, apart) that the caller masks by itself; nothing is found in or across them.
         """
-        return self._remembered(text, placeholders if "[" in text else frozenset(), apart)
+        # Only the masks that the text has, so that a prompt which stays the same is looked at once.
+        known = frozenset(mark for mark in placeholders if mark in text) if "[" in text else frozenset()
+        return self._remembered(text, known, apart)
 
     def _find(self, text: str, placeholders: frozenset[str], apart: _Spans) -> tuple[Finding, ...]:
         literal: list[re.Match[str]] = []

@@ -23,7 +23,7 @@ from endcloud.privacy import numbers
 from endcloud.privacy.detection import Detector
 from endcloud.privacy.finding import Finding
 from endcloud.privacy.normalisation import view
-from endcloud.privacy.placeholders import FORGED, KINDS, PLACEHOLDER, canonical, number_of, read, write
+from endcloud.privacy.placeholders import FORGED, KINDS, OPENING, PLACEHOLDER, canonical, number_of, read, write
 from endcloud.types import Message
 
 #: The kinds of corpus marks that stand for personal values, and the kind their placeholders get.
@@ -130,11 +130,14 @@ class ConversationMasker:
         numbering: _Numbering,
     ) -> list[list[Finding]]:
         """What is hidden in each text, sorted and apart; every value has its number when this returns."""
-        parts = numbers.split_numbers(texts, roles)
-        completed = {(part.text, part.finding.start): part.completed_by for part in parts}
-        extra = [[*found, *(part.finding for part in parts if part.text == at)] for at, found in enumerate(marks)]
-        found: list[list[Finding]] = []
+        extra = [list(found) for found in marks]
+        found = extra
+        completed: dict[tuple[int, int], int] = {}
+        parts = _split(texts, roles, found)
         for _ in range(_ROUNDS):
+            for part in parts:
+                extra[part.text].append(part.finding)
+                completed[part.text, part.finding.start] = part.completed_by
             found = [self._with_findings(text, extra[at], placeholders) for at, text in enumerate(texts)]
             order = sorted(
                 (completed.get((at, finding.start), at), at, finding.start, finding)
@@ -143,11 +146,13 @@ class ConversationMasker:
             )
             for _, at, _, finding in order:
                 numbering.placeholder(finding.kind, texts[at][finding.start : finding.end])
-            known = numbering.pattern()
-            again = [_again(text, found[at], known) if known else [] for at, text in enumerate(texts)]
-            if not any(again):
+            known = numbering.known_by_cue()
+            again = [_again(text, found[at], known) for at, text in enumerate(texts)] if known else []
+            for at, findings in enumerate(again):
+                extra[at] += findings
+            parts = _split(texts, roles, [[*findings, *extra[at]] for at, findings in enumerate(found)])
+            if not parts and not any(again):
                 break
-            extra = [[*extra[at], *again[at]] for at in range(len(texts))]
         return found
 
     def _with_findings(self, text: str, extra: list[Finding], placeholders: frozenset[str]) -> list[Finding]:
@@ -189,17 +194,14 @@ class _Numbering:
             at = finding.end
         return "".join([*pieces, text[at:]])
 
-    def pattern(self) -> re.Pattern[str] | None:
-        """Finds the values again that were recognised by their cue."""
-        values = [
-            value
+    def known_by_cue(self) -> dict[str, str]:
+        """The values that were recognised by their cue, longest first, and their kinds."""
+        kinds = {
+            value: number_of(placeholder)[0]
             for placeholder, value in self.values.items()
             if number_of(placeholder)[0] in _CUED_KINDS and len(value) >= 2 and "[" not in value
-        ][:_MOST_REMEMBERED]
-        if not values:
-            return None
-        longest_first = "|".join(re.escape(value) for value in sorted(values, key=len, reverse=True))
-        return re.compile(rf"(?<![0-9A-Za-z])(?:{longest_first})(?![0-9A-Za-z])")
+        }
+        return {value: kinds[value] for value in sorted(kinds, key=len, reverse=True)[:_MOST_REMEMBERED]}
 
 
 def _same(kind: str, value: str) -> str:
@@ -227,11 +229,32 @@ def _kind_of(mark: re.Match[str]) -> str:
     return PERSONAL_MARKS.get(kind, f"<{kind}>")
 
 
-def _again(text: str, found: Sequence[Finding], known: re.Pattern[str]) -> list[Finding]:
-    """Where a value that was recognised elsewhere stands in the rest of `text`."""
+def _again(text: str, found: Iterable[Finding], known: Mapping[str, str]) -> list[Finding]:
+    """Where a `known` value stands in the rest of `text`, without the cue that gave it away elsewhere."""
+    pattern = re.compile(rf"(?<![0-9A-Za-z])(?:{'|'.join(map(re.escape, known))})(?![0-9A-Za-z])")
     again = []
     at = 0
     for start, end in [*((finding.start, finding.end) for finding in found), (len(text), len(text))]:
-        again += [Finding("姓名", *match.span()) for match in known.finditer(text, at, start)]
+        again += [Finding(known[match[0]], *match.span()) for match in pattern.finditer(text, at, start)]
         at = end
     return again
+
+
+def _split(texts: Sequence[str], roles: Sequence[str], found: Sequence[Sequence[Finding]]) -> list[numbers.Part]:
+    """The parts of numbers that were written in two messages, in what is not masked already."""
+    if len(texts) < 2:
+        return []
+    return numbers.split_numbers([_crossed_out(*pair) for pair in zip(texts, found, strict=True)], roles)
+
+
+def _crossed_out(text: str, found: Sequence[Finding]) -> str:
+    """`text` with what is masked already crossed out, every other character in its place."""
+    spans = [(finding.start, finding.end) for finding in found]
+    if OPENING.search(text):
+        spans += [mark.span() for mark in PLACEHOLDER.finditer(text)]
+    if not spans:
+        return text
+    letters = list(text)
+    for start, end in spans:
+        letters[start:end] = numbers.CROSSED_OUT * (end - start)
+    return "".join(letters)

@@ -27,7 +27,7 @@ _SINGLE = (
 _UNSURE = frozenset("向成全连来位都单强解应明保原车花房计乐台官党简包查边古木关")
 # Words that begin like a name: no name begins with them.
 _NO_NAME = re.compile(
-    "安装|安排|安全|安心|安静|安卓|单独|单位|单子|单号|胡子|胡乱|高级|高端|高档|高温|高兴|高中|"
+    "于专|安装|安排|安全|安心|安静|安卓|单独|单位|单子|单号|胡子|胡乱|高级|高端|高档|高温|高兴|高中|"
     "高铁|白色|白天|白条|黄色|黄金|金色|金额|蓝色|蓝牙|水费|马上|马桶|毛巾|毛毯|毛病|毛衣|包裹|"
     "包装|包邮|包括|包含|石头|钱款|钱包|周末|周一|周二|周三|周四|周五|周六|周日|房子|房间|房东|"
     "房产|车子|车主|车里|全部|全新|全额|全国|全家|连接|连续|连云|成功|成人|成品|成都|都是|都有|"
@@ -127,6 +127,8 @@ def _name_start(text: str, end: int) -> int | None:
             continue
         if start == 0 or text[start - 1] in _BOUNDARY:
             return start
+        if text[start] == "方" and text[start - 1] in "官对店地商卖买双第":
+            continue
         starts.append(start)
     return starts[-1] if starts else None
 

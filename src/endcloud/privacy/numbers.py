@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from endcloud.privacy.finding import Finding
-from endcloud.privacy.normalisation import View, view
+from endcloud.privacy.normalisation import view
 
 _SEPARATOR = r"[^\w\x00\x01]|_"
 _CHINESE = "〇零一二三四五六七八九壹贰叁肆伍陆柒捌玖幺"
@@ -82,10 +82,12 @@ _MOBILE = re.compile(r"(?:00)?(?:86)?1[3-9][0-9]{9}")
 _LANDLINE = re.compile(r"(?:(?:00)?860?|0)(?:10|2[0-9]|[3-9][0-9]{2})[2-9][0-9]{6,7}|[48]00[0-9]{7}")
 _NORTH_AMERICA = re.compile(r"1?[2-9][0-9]{2}[2-9][0-9]{6}")
 _CARD = re.compile(r"(?:62|60|9[0-9]|4|5[0-9]|3[04-9]|2[2-7])[0-9]{11,17}")
+_NEARLY_DIGIT = re.compile(rf"[\d{_CHINESE}\u2460-\u2473\u20e3\ufe0f]")
+CROSSED_OUT = "X"  # what a caller writes over masked text before asking for split numbers
 _EDGE = 48  # characters of a message's beginning and end in which a split number is looked for
 _PIECE = rf"(?P<digits>[0-9{_CHINESE}](?:(?:{_SEPARATOR}){{0,3}}[0-9{_CHINESE}]){{2,16}})"
 _TAIL = re.compile(rf"(?<![0-9]){_PIECE}[^0-9A-Za-z\u4e00-\u9fff]{{0,3}}$")
-_HEAD = re.compile(rf"[^0-9]{{0,6}}{_PIECE}(?![0-9])")
+_HEAD = re.compile(rf"^[^0-9{CROSSED_OUT}]{{0,6}}{_PIECE}(?![0-9])")
 _MOST = 21  # digits in the longest number that is looked for
 
 
@@ -121,25 +123,29 @@ class Part:
 def split_numbers(texts: Sequence[str], roles: Sequence[str]) -> list[Part]:
     """Numbers that begin at the end of one message and end at the beginning of the same side's next one."""
     parts: list[Part] = []
-    before: dict[str, tuple[int, View]] = {}
-    used = 0
+    tails: dict[str, tuple[int, int, int, str]] = {}  # by role: message, start, end, digits
     for at, (text, role) in enumerate(zip(texts, roles, strict=True)):
-        seen = view(text[:_EDGE]), view(text[-_EDGE:])
-        head = _HEAD.match(seen[0].text)
-        if role in before and head:
-            earlier, ending = before[role]
-            tail = _TAIL.search(ending.text)
-            taken = used if parts and parts[-1].text == earlier else 0
-            start = len(texts[earlier]) - ending.length
-            kind = _split_kind(tail["digits"], head["digits"]) if tail else None
-            if kind and tail and start + tail.start() >= taken:
-                first = ending.original(*tail.span("digits"))
-                second = seen[0].original(*head.span("digits"))
-                parts.append(Part(earlier, Finding(kind, start + first[0], start + first[1]), at))
-                parts.append(Part(at, Finding(kind, *second), at))
-                used = second[1]
-        before[role] = at, seen[1]
+        tail = tails.pop(role, None)
+        head = _piece(_HEAD, text, 0) if tail and _NEARLY_DIGIT.search(text, 0, 8) else None
+        kind = _split_kind(tail[3], head[2]) if tail and head else None
+        if tail and head and kind:
+            parts.append(Part(tail[0], Finding(kind, tail[1], tail[2]), at))
+            parts.append(Part(at, Finding(kind, head[0], head[1]), at))
+        elif _NEARLY_DIGIT.search(text, max(0, len(text) - 5)):
+            ending = _piece(_TAIL, text, max(0, len(text) - _EDGE))
+            if ending:
+                tails[role] = (at, *ending)
     return parts
+
+
+def _piece(pattern: re.Pattern[str], text: str, start: int) -> tuple[int, int, str] | None:
+    """Where the digits are that `pattern` finds in the beginning or end of `text`, and what they are."""
+    seen = view(text[start : start + _EDGE])
+    match = pattern.search(seen.text)
+    if match is None:
+        return None
+    first, last = seen.original(*match.span("digits"))
+    return start + first, start + last, match["digits"]
 
 
 def _split_kind(tail: str, head: str) -> str | None:
@@ -206,7 +212,8 @@ def _longest(
             break
         if len(digits) >= 5:
             judged = _kind(text, offset, groups[first : at + 1], digits, cue)
-            if judged is not None:
+            # What follows a telephone may make a card's checksum right by chance.
+            if judged is not None and not (kind == "电话" and judged == "银行卡"):
                 kind, last = judged, at
     if kind is None and single >= 8:
         return "号码", first + single - 1
