@@ -35,7 +35,7 @@ def ask(cloud: OpenAICloud, what: MaskedRequest | None = None) -> list[Delta]:
     return asyncio.run(collect())
 
 
-def client(server: LoopbackCloud, timeout: float = 0.5) -> OpenAICloud:
+def client(server: LoopbackCloud, timeout: float = 20.0) -> OpenAICloud:
     return OpenAICloud(server.base_url, "m-1", "secret-key-xyz", timeout=timeout)
 
 
@@ -75,7 +75,7 @@ def test_every_failure_is_ours_and_asked_once(
 ) -> None:
     server = serve(fault=lambda number, question: fault)
     with pytest.raises(CloudError) as raised:
-        ask(client(server))
+        ask(client(server, timeout=0.4 if fault in ("timeout", "stall") else 20.0))
     assert type(raised.value) is error and raised.value.retryable is retryable
     assert len(server.calls) == 1, "the SDK must not retry on its own"
     assert "secret-key-xyz" not in str(raised.value)
