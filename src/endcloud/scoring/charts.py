@@ -251,9 +251,11 @@ def _spoke_label(axes: PolarAxes, theme: Theme, angle: float, text: str) -> None
 
 
 def _wrapped(text: str) -> str:
-    """At most three lines: of nine signs where the text is Chinese, of eighteen otherwise."""
+    """At most three lines of even length: of nine signs where the text is Chinese, of eighteen otherwise."""
     wide = sum(1 for sign in text if ord(sign) > 0x2E80)
-    lines = textwrap.wrap(text, 9 if wide * 2 > len(text) else 18) or [text]
+    most = 9 if wide * 2 > len(text) else 18
+    width = math.ceil(len(text) / math.ceil(len(text) / most)) if text else most
+    lines = textwrap.wrap(text, min(most, width + 1)) or [text]
     return "\n".join(lines[:3]) + ("…" if len(lines) > 3 else "")
 
 

@@ -3,7 +3,8 @@
 Nobody judged the recorded replies, so the pairs are constructed. A reply agrees with itself said a little
 differently, and with what was said to nearly the same question where the facts agree. It disagrees with replies
 to other questions, with replies to *neighbouring* questions (the hard ones), with itself after a number was
-changed, and with itself denied. Everything is drawn from a seed.
+changed, and with itself denied. All are reworded alike, so that rewording itself tells nothing. Everything is drawn
+from a seed.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ _CLAUSE = re.compile(r"(?<=[，。,！!；;])")
 _POLARITY = (("不可以", "可以"), ("不支持", "支持"), ("不能", "能"), ("不包邮", "包邮"), ("没有", "有"), ("不会", "会"))
 _SAME_QUESTION = 0.75  # cosine of two queries from which on we take them for one question
 _OTHER_QUESTION = 0.6  # and below which they are two
+_DROPPED = 0.05  # share of the characters that rewording leaves out
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,38 +73,49 @@ def reworded(text: str, draw: random.Random) -> str:
     clauses = _CLAUSE.split(text)
     if len(clauses) > 2 and draw.random() < 0.3:
         draw.shuffle(clauses)
-    kept = [c for c in "".join(clauses) if c.isdigit() or draw.random() >= (0.5 if c in _MANNER else 0.12)]
+    kept = [c for c in "".join(clauses) if c.isdigit() or draw.random() >= (0.5 if c in _MANNER else _DROPPED)]
     return "".join(kept) or text
 
 
-def of_replies(replies: Sequence[str], alike: NDArray[np.float64], draw: random.Random) -> Iterator[Contrast]:
-    """Contrasts between two replies. `alike` (n, n) is how alike the queries of two training pairs are."""
+def of_replies(
+    replies: Sequence[str], alike: NDArray[np.float64], rows: Sequence[int], draw: random.Random
+) -> Iterator[Contrast]:
+    """Contrasts between two replies, made from these `rows` of the training pairs.
+
+    `alike` (rows, n) is how alike the query of each is to those of all training pairs.
+    """
     numbers = numbers_in(replies)
-    for row, reply in enumerate(replies):
+    for row, near in zip(rows, alike, strict=True):
+        reply = replies[row]
         yield Contrast(reply, reworded(reply, draw), True, row)
-        for other in _same_question(replies, alike, row)[:2]:
+        for other in _same_question(replies, near, row)[:2]:
             yield Contrast(reply, reworded(other, draw), True, row)
-        for other in _wrong(replies, alike, row, numbers, draw):
+        for other in _wrong(replies, near, row, numbers, draw):
             yield Contrast(reply, other, False, row)
 
 
 def of_queries(
-    queries: Sequence[str], replies: Sequence[str], alike: NDArray[np.float64], draw: random.Random
+    queries: Sequence[str],
+    replies: Sequence[str],
+    alike: NDArray[np.float64],
+    rows: Sequence[int],
+    draw: random.Random,
 ) -> Iterator[Contrast]:
-    """Contrasts between a query and a reply; `alike` as in `of_replies`."""
+    """Contrasts between a query and a reply; `alike` and `rows` as in `of_replies`."""
     numbers = numbers_in(replies)
-    for row, (query, reply) in enumerate(zip(queries, replies, strict=True)):
+    for row, near in zip(rows, alike, strict=True):
+        query, reply = queries[row], replies[row]
         yield Contrast(query, reworded(reply, draw), True, row)
-        for other in _wrong(replies, alike, row, numbers, draw):
+        for other in _wrong(replies, near, row, numbers, draw):
             yield Contrast(query, other, False, row)
 
 
 def _same_question(replies: Sequence[str], alike: NDArray[np.float64], row: int) -> list[str]:
-    near = np.argsort(-alike[row], kind="stable")[:8]
+    near = np.argsort(-alike, kind="stable")[:8]
     return [
         replies[other]
         for other in near
-        if alike[row, other] > _SAME_QUESTION
+        if alike[other] > _SAME_QUESTION
         and replies[other] != replies[row]
         and not contradictions(replies[other], replies[row])
     ]
@@ -113,15 +126,15 @@ def _wrong(
 ) -> Iterator[str]:
     reply = replies[row]
     strangers = [replies[draw.randrange(len(replies))] for _ in range(2)]
-    near = np.argsort(-alike[row], kind="stable")[:40]
-    neighbours = [replies[other] for other in near if alike[row, other] < _OTHER_QUESTION]
-    yield from (other for other in strangers + _one_of(neighbours, draw) if other != reply)
+    near = np.argsort(-alike, kind="stable")[:40]
+    neighbours = [replies[other] for other in near if alike[other] < _OTHER_QUESTION]
+    yield from (reworded(other, draw) for other in strangers + _one_of(neighbours, draw) if other != reply)
     changed = with_another_number(reply, numbers, draw)
     if changed is not None:
         yield reworded(changed, draw)
     opposite = denied(reply)
     if opposite is not None and draw.random() < 0.5:
-        yield opposite
+        yield reworded(opposite, draw)
 
 
 def _one_of(texts: Sequence[str], draw: random.Random) -> list[str]:

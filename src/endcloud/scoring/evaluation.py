@@ -23,6 +23,8 @@ OVERLAPS = ("BLEU-4", "ROUGE-L", "chrF")
 GREEDY = "greedy"
 SAMPLED = "sampled"
 WHOLE_SPLIT = "test split"
+LISTED = "six queries"
+"""The part that the tables show query by query, as the paper's Table VI does."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,8 @@ SIMILARITY = "stand-in similarity"
 RELEVANCE = "stand-in relevance"
 
 RECIPE = "1"  # raise it when the features, the contrasts or the fit change: old caches are then left alone
-MOST_PAIRS = 3000
+MOST_PAIRS = 3000  # remembered
+FITTED_PAIRS = 600  # of which contrasts are made
 FEWEST_REPLIES = 8
 _SEED = 20260101
 _DECAY = 1e-5  # of the squared weights: only keeps the fit finite
@@ -96,11 +97,12 @@ def train_scorers(examples: Sequence[Example], directory: Path, *, progress: Pro
             tensors = {}
             memory = Memory([query for query, _ in pairs], [reply for _, reply in pairs])
             task.advance()
-            alike = memory.queries_alike()
+            rows = _rows(memory)
+            alike = memory.queries_alike(rows)
             task.advance()
-            tensors["similarity"] = _fit_similarity(memory, alike)
+            tensors["similarity"] = _fit_similarity(memory, rows, alike)
             task.advance()
-            tensors["relevance"] = _fit_relevance(memory, alike)
+            tensors["relevance"] = _fit_relevance(memory, rows, alike)
             task.advance()
             tensors["components"] = memory.components
         _write(path, name, pairs, tensors)
@@ -129,15 +131,21 @@ def _digest(pairs: Sequence[tuple[str, str]]) -> str:
     return hashlib.sha256(json.dumps([RECIPE, _SEED, pairs], ensure_ascii=False).encode()).hexdigest()
 
 
-def _fit_similarity(memory: Memory, alike: Matrix) -> Matrix:
-    made = list(contrasts.of_replies(memory.replies, alike, random.Random(_SEED)))
+def _fit_similarity(memory: Memory, rows: Sequence[int], alike: Matrix) -> Matrix:
+    made = list(contrasts.of_replies(memory.replies, alike, rows, random.Random(_SEED)))
     return _fit(memory.similarity_features([(c.first, c.second) for c in made]), made)
 
 
-def _fit_relevance(memory: Memory, alike: Matrix) -> Matrix:
-    made = list(contrasts.of_queries(memory.queries, memory.replies, alike, random.Random(_SEED)))
+def _fit_relevance(memory: Memory, rows: Sequence[int], alike: Matrix) -> Matrix:
+    made = list(contrasts.of_queries(memory.queries, memory.replies, alike, rows, random.Random(_SEED)))
     own = [c.origin for c in made]
     return _fit(memory.relevance_features([(c.first, c.second) for c in made], own), made)
+
+
+def _rows(memory: Memory) -> list[int]:
+    """The training pairs that contrasts are made from: enough for a handful of weights."""
+    size = len(memory.replies)
+    return sorted(random.Random(_SEED).sample(range(size), min(FITTED_PAIRS, size)))
 
 
 def _fit(features: Matrix, made: Sequence[Contrast]) -> Matrix:

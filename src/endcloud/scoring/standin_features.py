@@ -36,6 +36,7 @@ RELEVANCE_FEATURES = (
     "closest to what was said",
     "meaning of what was said",
     "closest in meaning to what was said",
+    "precedent",
     "facts known",
     "no contradiction",
     "states something",
@@ -61,10 +62,11 @@ class Memory:
         """TF-IDF rows of unit length, (texts, n-grams)."""
         return self._grams.transform(texts)
 
-    def queries_alike(self) -> Matrix:
-        """Cosine of every two training queries, (n, n), with 0 on the diagonal."""
-        alike = np.asarray((self._query_rows @ self._query_rows.T).toarray(), dtype=np.float64)
-        np.fill_diagonal(alike, 0.0)
+    def queries_alike(self, rows: Sequence[int]) -> Matrix:
+        """Cosine of these training queries with all, (rows, n), with 0 for each with itself."""
+        chosen = list(rows)
+        alike = np.asarray((self._query_rows[chosen] @ self._query_rows.T).toarray(), dtype=np.float64)
+        alike[np.arange(len(chosen)), chosen] = 0.0
         return alike
 
     def similarity_features(self, pairs: Sequence[tuple[str, str]]) -> Matrix:
@@ -91,7 +93,9 @@ class Memory:
         top = np.argsort(-near, axis=1, kind="stable")[:, :NEIGHBOURS]  # (pairs, neighbours)
         weight = np.take_along_axis(near, top, axis=1) ** 3
         weight /= weight.sum(axis=1, keepdims=True) + 1e-9
-        literal = np.take_along_axis(np.asarray((said @ self._reply_rows.T).toarray()), top, axis=1)
+        close = np.asarray((said @ self._reply_rows.T).toarray(), dtype=np.float64)
+        precedent = np.sqrt(near * close).max(axis=1)
+        literal = np.take_along_axis(close, top, axis=1)
         latent = np.take_along_axis(said_meaning @ self._reply_meanings.T, top, axis=1)
         facts = np.array([self._known(*pair, top[row], weight[row]) for row, pair in enumerate(pairs)])
         columns = [
@@ -100,6 +104,7 @@ class Memory:
             literal.max(axis=1),
             (weight * latent).sum(axis=1),
             latent.max(axis=1),
+            precedent,
         ]
         return np.column_stack([*columns, facts])
 
