@@ -39,6 +39,23 @@ def test_sqlite_keeps_what_it_acknowledged(database: Database) -> None:
         assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
 
 
+def test_writes_committed_together_stand_or_fall_by_themselves(database: Database) -> None:
+    """Group commit: of many writers at once, those that fail undo only their own work."""
+    labels = StoredLabels(database)
+
+    def write(number: int) -> bool:
+        if number % 5 == 0:
+            with pytest.raises(ZeroDivisionError):
+                database.write(lambda connection: connection.exec_driver_sql("DELETE FROM labels").rowcount / 0)
+            return False
+        labels.add([label(f"e{number}", f"k{number}", "")])
+        return True
+
+    with ThreadPoolExecutor(16) as pool:
+        written = sum(pool.map(write, range(100)))
+    assert len(labels.of(f"e{number}" for number in range(100))) == written == 80
+
+
 def test_the_newest_label_counts_and_survives_reopening(database: Database, tmp_path: Path) -> None:
     labels = StoredLabels(database)
     labels.add([label("e1", "k1", "旧"), label("e2", "k2", "二")])

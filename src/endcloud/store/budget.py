@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from uuid import uuid4
 
-from sqlalchemy import func, select, text, update
-from sqlalchemy.orm import Session
+from sqlalchemy import Connection, func, insert, select, text, update
 
 from endcloud.errors import BudgetError
 from endcloud.store.database import Database, now
@@ -29,33 +28,37 @@ class StoredBudget:
     def reserve(self, price: float, purpose: str) -> str:
         """Sets `price` aside and returns the reservation; raises BudgetError where the limit would be passed."""
         reservation = uuid4().hex
-        with self._database.writing() as session:
-            if session.get_bind().dialect.name == "postgresql":
-                session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
-            spent = _spent(session)
+        row = {"id": reservation, "at": now(), "purpose": purpose, "reserved": price, "settled": None}
+
+        def reserve(connection: Connection) -> None:
+            if connection.dialect.name == "postgresql":
+                connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+            spent = _spent(connection)
             if price > 0 and spent + price > self._limit:
                 raise BudgetError(
                     f"The budget is {self._limit:.2f} {self._currency} and {spent:.4f} are spent or reserved; the next "
                     f"call may cost {price:.4f}. Raise cloud.budget to go on."
                 )
-            session.add(ReservationRow(id=reservation, at=now(), purpose=purpose, reserved=price, settled=None))
+            connection.execute(insert(ReservationRow), row)
+
+        self._database.write(reserve)
         return reservation
 
     def settle(self, reservation: str, price: float) -> None:
         """Replaces what was reserved by what the call cost."""
-        with self._database.writing() as session:
-            session.execute(update(ReservationRow).where(ReservationRow.id == reservation).values(settled=price))
+        settled = update(ReservationRow).where(ReservationRow.id == reservation).values(settled=price)
+        self._database.write(lambda connection: connection.execute(settled))
 
     def spent(self) -> float:
         """What is spent, or reserved and not settled yet."""
-        with self._database.reading() as session:
-            return _spent(session)
+        with self._database.reading() as connection:
+            return _spent(connection)
 
     def limit(self) -> float:
         """What may be spent in all."""
         return self._limit
 
 
-def _spent(session: Session) -> float:
+def _spent(connection: Connection) -> float:
     price = func.coalesce(ReservationRow.settled, ReservationRow.reserved)
-    return float(session.scalar(select(func.coalesce(func.sum(price), 0.0))) or 0.0)
+    return float(connection.scalar(select(func.coalesce(func.sum(price), 0.0))) or 0.0)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import fields
 from itertools import islice
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Row, insert, select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from endcloud.protocols import Label
@@ -33,15 +35,16 @@ class StoredLabels:
 
     def add(self, labels: Sequence[Label]) -> None:
         """Records labels in one transaction: all of them or none."""
-        with self._database.writing() as session:
-            session.add_all([_row(label) for label in labels])
+        rows = [_row(label) for label in labels]
+        if rows:
+            self._database.write(lambda connection: connection.execute(insert(LabelRow), rows))
 
     def _find(self, column: InstrumentedAttribute[str], values: Iterable[str]) -> list[Label]:
-        with self._database.reading() as session:
+        with self._database.reading() as connection:
             return [
                 _label(row)
                 for some in _chunks(values)
-                for row in session.scalars(select(LabelRow).where(column.in_(some)).order_by(LabelRow.id))
+                for row in connection.execute(select(LabelRow.__table__).where(column.in_(some)).order_by(LabelRow.id))
             ]
 
 
@@ -51,26 +54,17 @@ def _chunks(values: Iterable[str]) -> Iterator[list[str]]:
         yield some
 
 
-def _row(label: Label) -> LabelRow:
-    return LabelRow(
-        example=label.example,
-        key=label.key,
-        text=label.text,
-        reason=label.reason,
-        note=label.note,
-        model=label.model,
-        prompt=label.prompt,
-        terms=label.terms,
-        at=label.at,
-        seconds=label.seconds,
-        prompt_tokens=label.tokens.prompt,
-        completion_tokens=label.tokens.completion,
-        cached_tokens=label.tokens.cached,
-        price=label.price,
-    )
+def _row(label: Label) -> dict[str, object]:
+    columns = {field.name: getattr(label, field.name) for field in fields(label) if field.name != "tokens"}
+    tokens = label.tokens
+    return columns | {
+        "prompt_tokens": tokens.prompt,
+        "completion_tokens": tokens.completion,
+        "cached_tokens": tokens.cached,
+    }
 
 
-def _label(row: LabelRow) -> Label:
+def _label(row: Row[Any]) -> Label:
     return Label(
         example=row.example,
         key=row.key,

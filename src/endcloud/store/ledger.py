@@ -11,8 +11,8 @@ from datetime import datetime
 from hashlib import sha256
 from uuid import uuid4
 
-from sqlalchemy import func, select
-from sqlalchemy.orm import Session
+from sqlalchemy import Connection, Insert, func, insert, select
+from sqlalchemy.dialects import postgresql, sqlite
 
 from endcloud.store.database import Database, now
 from endcloud.store.tables import PayloadRow, UploadPartRow, UploadRow
@@ -44,54 +44,59 @@ class StoredLedger:
     def sent(self, request: MaskedRequest, model: str, host: str, payload: str) -> str:
         """Records that `payload` is about to leave for `host`; returns the upload's id."""
         upload = uuid4().hex
-        row = UploadRow(
-            upload=upload,
-            event="sent",
-            at=now(),
-            purpose=request.purpose,
-            conversation=request.conversation,
-            model=model,
-            host=host,
-            detector=request.detector,
-            masked=dict(request.masked),
-            digest=sha256(payload.encode()).hexdigest(),
-            size=len(payload.encode()),
-        )
-        with self._database.writing() as session:
-            session.add(row)
-            digests = [self._keep(session, message) for message in request.messages]
-            session.flush()
-            session.add_all(
-                UploadPartRow(upload=upload, position=position, payload=digest)
-                for position, digest in enumerate(digests)
-            )
-        self._kept.update(digests)
+        row = {
+            "upload": upload,
+            "event": "sent",
+            "at": now(),
+            "purpose": request.purpose,
+            "conversation": request.conversation,
+            "model": model,
+            "host": host,
+            "detector": request.detector,
+            "masked": dict(request.masked),
+            "digest": sha256(payload.encode()).hexdigest(),
+            "size": len(payload.encode()),
+        }
+        digests = [_digest(message) for message in request.messages]
+        new = {
+            digest: {"digest": digest, "role": message.role, "content": message.content}
+            for digest, message in zip(digests, request.messages, strict=True)
+            if digest not in self._kept
+        }
+        parts = [{"upload": upload, "position": at, "payload": digest} for at, digest in enumerate(digests)]
+
+        def send(connection: Connection) -> None:
+            connection.execute(insert(UploadRow), row)
+            if new:
+                connection.execute(_insert_once(connection), list(new.values()))
+            connection.execute(insert(UploadPartRow), parts)
+
+        self._database.write(send)
+        self._kept.update(new)
         return upload
 
     def settled(self, upload: str, outcome: str, tokens: Tokens) -> None:
         """Records how an upload ended."""
-        with self._database.writing() as session:
-            session.add(
-                UploadRow(
-                    upload=upload,
-                    event="settled",
-                    at=now(),
-                    outcome=outcome,
-                    prompt_tokens=tokens.prompt,
-                    completion_tokens=tokens.completion,
-                    cached_tokens=tokens.cached,
-                )
-            )
+        row = {
+            "upload": upload,
+            "event": "settled",
+            "at": now(),
+            "outcome": outcome,
+            "prompt_tokens": tokens.prompt,
+            "completion_tokens": tokens.completion,
+            "cached_tokens": tokens.cached,
+        }
+        self._database.write(lambda connection: connection.execute(insert(UploadRow), row))
 
     def count(self) -> int:
         """How many uploads there were."""
-        with self._database.reading() as session:
-            return session.scalar(select(func.count()).where(UploadRow.event == "sent")) or 0
+        with self._database.reading() as connection:
+            return connection.scalar(select(func.count()).where(UploadRow.event == "sent")) or 0
 
     def uploads(self, limit: int = 100) -> list[Upload]:
         """The newest uploads, newest first."""
-        chosen = select(UploadRow).where(UploadRow.event == "sent").order_by(UploadRow.id.desc()).limit(limit)
-        with self._database.reading() as session:
+        chosen = select(UploadRow.__table__).where(UploadRow.event == "sent").order_by(UploadRow.id.desc()).limit(limit)
+        with self._database.reading() as connection:
             return [
                 Upload(
                     row.upload,
@@ -104,22 +109,27 @@ class StoredLedger:
                     row.digest,
                     row.size,
                 )
-                for row in session.scalars(chosen)
+                for row in connection.execute(chosen)
             ]
 
     def messages(self, upload: str) -> list[Message]:
         """Exactly what left in this upload."""
         chosen = (
-            select(PayloadRow)
+            select(PayloadRow.role, PayloadRow.content)
             .join(UploadPartRow, UploadPartRow.payload == PayloadRow.digest)
             .where(UploadPartRow.upload == upload)
             .order_by(UploadPartRow.position)
         )
-        with self._database.reading() as session:
-            return [Message(row.role, row.content) for row in session.scalars(chosen)]
+        with self._database.reading() as connection:
+            return [Message(row.role, row.content) for row in connection.execute(chosen)]
 
-    def _keep(self, session: Session, message: Message) -> str:
-        digest = sha256(f"{message.role}\0{message.content}".encode()).hexdigest()
-        if digest not in self._kept and session.get(PayloadRow, digest) is None:
-            session.add(PayloadRow(digest=digest, role=message.role, content=message.content))
-        return digest
+
+def _digest(message: Message) -> str:
+    return sha256(f"{message.role}\0{message.content}".encode()).hexdigest()
+
+
+def _insert_once(connection: Connection) -> Insert:
+    """Another process may have kept the same message in the meantime."""
+    if connection.dialect.name == "sqlite":
+        return sqlite.insert(PayloadRow).on_conflict_do_nothing()
+    return postgresql.insert(PayloadRow).on_conflict_do_nothing()

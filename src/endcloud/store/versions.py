@@ -11,8 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, cast
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy import Connection, insert, select
 
 from endcloud.errors import VersionError
 from endcloud.protocols import Standing, VersionFiles
@@ -56,60 +55,64 @@ class StoredVersions:
 
     def stand(self, digest: str, standing: Standing, reason: str) -> None:
         """Says what holds from now on. A version that becomes active retires the one before it."""
-        with self._database.writing() as session:
-            before = _active(session)
+
+        def stand(connection: Connection) -> None:
+            before = _active(connection)
+            rows = [{"version": digest, "standing": standing, "reason": reason, "at": now()}]
             if standing == "active" and before and before != digest:
-                session.add(StandingRow(version=before, standing="retired", reason=f"{digest} took over", at=now()))
-            session.add(StandingRow(version=digest, standing=standing, reason=reason, at=now()))
+                rows.insert(0, {"version": before, "standing": "retired", "reason": f"{digest} took over", "at": now()})
+            connection.execute(insert(StandingRow), rows)
+
+        self._database.write(stand)
 
     def active(self) -> str | None:
         """The digest of the version in service, if any."""
-        with self._database.reading() as session:
-            return _active(session)
+        with self._database.reading() as connection:
+            return _active(connection)
 
     def previous(self) -> str:
         """The version that was in service before the active one; raises VersionError where there was none."""
         chosen = select(StandingRow.version).where(StandingRow.standing == "active").order_by(StandingRow.id.desc())
-        with self._database.reading() as session:
-            active = _active(session)
-            for version in session.scalars(chosen):
+        with self._database.reading() as connection:
+            active = _active(connection)
+            for version in connection.scalars(chosen):
                 if version != active:
                     return version
         raise VersionError("No version was in service before this one, so there is none to go back to.")
 
     def history(self, digest: str) -> list[tuple[datetime, str, str]]:
         """All that was said of a version: when, standing, reason; oldest first."""
-        chosen = select(StandingRow).where(StandingRow.version == digest).order_by(StandingRow.id)
-        with self._database.reading() as session:
-            return [(row.at, row.standing, row.reason) for row in session.scalars(chosen)]
+        chosen = select(StandingRow.__table__).where(StandingRow.version == digest).order_by(StandingRow.id)
+        with self._database.reading() as connection:
+            return [(row.at, row.standing, row.reason) for row in connection.execute(chosen)]
 
     def measure(self, digest: str, metrics: Mapping[str, Any]) -> None:
         """Adds figures about a version."""
-        with self._database.writing() as session:
-            session.add(MetricRow(version=digest, figures=dict(metrics), at=now()))
+        row = {"version": digest, "figures": dict(metrics), "at": now()}
+        self._database.write(lambda connection: connection.execute(insert(MetricRow), row))
 
     def metrics(self, digest: str) -> dict[str, Any]:
         """All figures about a version; where a name was measured twice, the newest."""
-        chosen = select(MetricRow).where(MetricRow.version == digest).order_by(MetricRow.id)
+        chosen = select(MetricRow.figures).where(MetricRow.version == digest).order_by(MetricRow.id)
         figures: dict[str, Any] = {}
-        with self._database.reading() as session:
-            for row in session.scalars(chosen):
-                figures.update(row.figures)
+        with self._database.reading() as connection:
+            for found in connection.scalars(chosen):
+                figures.update(found)
         return figures
 
     def _standing(self, digest: str) -> Standing | None:
-        with self._database.reading() as session:
+        with self._database.reading() as connection:
             newest = select(StandingRow.standing).where(StandingRow.version == digest).order_by(StandingRow.id.desc())
-            return cast("Standing | None", session.scalars(newest.limit(1)).first())
+            return cast("Standing | None", connection.scalars(newest.limit(1)).first())
 
     def _entered(self) -> dict[str, datetime]:
-        with self._database.reading() as session:
-            rows = session.execute(select(StandingRow.version, StandingRow.at).order_by(StandingRow.id.desc()))
+        with self._database.reading() as connection:
+            rows = connection.execute(select(StandingRow.version, StandingRow.at).order_by(StandingRow.id.desc()))
             return {row.version: row.at for row in rows}
 
 
-def _active(session: Session) -> str | None:
+def _active(connection: Connection) -> str | None:
     """The version whose newest standing is `active`."""
     chosen = select(StandingRow.version, StandingRow.standing).order_by(StandingRow.id)
-    newest = {row.version: row.standing for row in session.execute(chosen)}
+    newest = {row.version: row.standing for row in connection.execute(chosen)}
     return next((version for version, standing in newest.items() if standing == "active"), None)
