@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from endcloud.cloud.labelling import Estimate, LabelReport
     from endcloud.cloud.policies import Policies
     from endcloud.cloud.teacher import Teacher
+    from endcloud.corpus.dataset import Manifest
     from endcloud.corpus.preparation import CorpusReport
     from endcloud.end.base_model import BaseModel
     from endcloud.end.generation import LocalEndModel
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 
 STAND_IN = "stand-in"
 BUNDLED = "bundled"
+COLD_START = "cold start"
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 
 
@@ -144,6 +146,39 @@ class Shop:
                 format=format,
                 progress=self.progress,
             )
+
+    def cold_start(self, sources: Sequence[Path]) -> Manifest:
+        """Begins without logs: examples from a catalogue, an FAQ and the policies.
+
+        Raises UsageError where recorded dialogues were prepared already: they are worth more and are not replaced.
+        """
+        from endcloud.cloud.cold_start import cold_start
+        from endcloud.corpus.collection import collect
+        from endcloud.corpus.dataset import manifest
+
+        if self.directory.corpus.is_dir() and manifest(self.directory.corpus).recipe != COLD_START:
+            raise UsageError(
+                f"The shop {str(self.directory.root)!r} has examples from recorded dialogues, which a cold start "
+                "would replace; leave --from out, or begin in a new shop."
+            )
+        corpus = self.settings.corpus
+        begun = cold_start(
+            sources, self.policies, masker=self.masker, validation=corpus.validation_share, test=corpus.test_share
+        )
+        with self.directory.lock("corpus"):
+            held = collect(begun.examples, self.directory.corpus, recipe=COLD_START, detector=self.masker.detector)
+            self._keep_catalogue(sources, begun.catalogue)
+        self.progress.say(f"Begun with {', '.join(f'{count} {kind}' for kind, count in begun.read.items())}.")
+        return held
+
+    def _keep_catalogue(self, sources: Sequence[Path], catalogue: Catalogue) -> None:
+        """The catalogue among the sources becomes the shop's, unless it has one: the teacher is shown its rows."""
+        from endcloud.cloud.catalogue import catalogue_csv
+        from endcloud.store.directory import write_whole
+
+        if catalogue and not self.directory.catalogue.exists():
+            write_whole(self.directory.catalogue, catalogue_csv(catalogue))
+            self.__dict__.pop("catalogue", None)  # read again at next use
 
     def examples(self, split: Split | None = None) -> list[Example]:
         """The examples that stage 1 made."""

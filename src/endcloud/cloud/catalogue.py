@@ -79,6 +79,16 @@ def read_catalogue(path: Path) -> Catalogue:
     return Catalogue([_row(columns, path) for columns in read_table(path)])
 
 
+def catalogue_csv(catalogue: Catalogue) -> str:
+    """The catalogue as the text of a CSV file: one header with every column that occurs, one line a product."""
+    names = list(dict.fromkeys(name for row in catalogue.rows for name in row.columns))
+    out = io.StringIO()
+    writer = csv.DictWriter(out, names, restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(dict(row.columns) for row in catalogue.rows)
+    return out.getvalue()
+
+
 def read_table(path: Path) -> list[dict[str, str]]:
     """The rows of a CSV or TSV as {column: value}, trimmed; empty lines are skipped."""
     try:
