@@ -259,11 +259,11 @@ def _facts(answer: str) -> frozenset[str]:
 
 
 def _agreed(group: list[Candidate]) -> Candidate:
-    """The member whose facts most of the group share; the nearest of these."""
+    """The member whose facts most of the group share, the nearer ones counting more; the nearest of these."""
     counts: dict[frozenset[str], float] = {}
     for candidate in group:
         stated = _facts(candidate.pair.answer)
-        counts[stated] = counts.get(stated, 0.0) + candidate.score
+        counts[stated] = counts.get(stated, 0.0) + math.exp(_SHARPNESS * candidate.score)
     return max(group, key=lambda candidate: (counts[_facts(candidate.pair.answer)], candidate.score))
 
 

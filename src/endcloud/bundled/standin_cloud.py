@@ -21,7 +21,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from urllib.error import URLError
-from urllib.request import urlopen
+from urllib.request import ProxyHandler, build_opener
 
 from endcloud.errors import CloudUnavailableError
 
@@ -58,9 +58,10 @@ def _wait_until_healthy(process: subprocess.Popen[str]) -> str:
     assert process.stdout is not None
     url = process.stdout.readline().strip()  # an empty line: the process ended before it could print
     deadline = time.monotonic() + _START_SECONDS
+    opener = build_opener(ProxyHandler({}))  # a proxy of the environment is not for this machine
     while url and process.poll() is None and time.monotonic() < deadline:
         try:
-            with urlopen(f"{url.removesuffix('/v1')}/health", timeout=5) as response:
+            with opener.open(f"{url.removesuffix('/v1')}/health", timeout=5) as response:
                 if response.status == 200:
                     return url
         except (URLError, ConnectionError, TimeoutError):
