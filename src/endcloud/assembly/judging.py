@@ -14,12 +14,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from endcloud.errors import EndcloudError, SourceError, UsageError
-from endcloud.scoring.evaluation import FINAL, SAMPLED, WHOLE_SPLIT, Evaluation, Item, Measure, Replies, evaluate
+from endcloud.scoring.evaluation import FINAL, WHOLE_SPLIT, Evaluation, Item, Measure, Replies, evaluate
 from endcloud.types import Example, Message, Sampling
 
 if TYPE_CHECKING:
     from endcloud.assembly.shop import Shop
     from endcloud.scoring.bootstrap import Interval
+    from endcloud.scoring.charts import Convergence, CurvePoint
+    from endcloud.scoring.quality import Quality
 
 QUERIES = "six queries"
 PAPER_SAMPLING = Sampling(temperature=0.6, top_p=0.8)
@@ -56,6 +58,19 @@ class Outcome:
         return {"results": str(self.folder), "scores": figures}
 
 
+@dataclass(frozen=True, slots=True)
+class Additions:
+    """What a caller adds to an evaluation: parts and measures of its own, and what else the report shows."""
+
+    asked: Sequence[Asked] = ()
+    measures: Mapping[str, Measure] = field(default_factory=dict)
+    qualities: Sequence[Quality] = ()
+    learning: Mapping[str, Sequence[CurvePoint]] | None = None
+    training: Mapping[str, Convergence] | None = None
+    score_label: str = "score"
+    notes: Sequence[str] = ()
+
+
 def judge(
     shop: Shop,
     versions: Sequence[str] | None = None,
@@ -63,23 +78,32 @@ def judge(
     queries: Path | None = None,
     seeds: int | None = None,
     limit: int | None = None,
-    more: Sequence[Asked] = (),
-    measures: Mapping[str, Measure] | None = None,
+    additions: Additions | None = None,
     folder: Path | None = None,
 ) -> Outcome:
     """Judges the base and `versions` (digests or beginnings; None: the newest of each method).
 
-    `seeds` is the number of sampled runs beside the greedy one, `limit` bounds the test items, `more` adds parts.
+    `seeds` is the number of sampled runs beside the greedy one; `limit` bounds the test items.
     """
     from endcloud.scoring import report
 
+    additions = additions or Additions()
     chosen = _versions(shop, versions)
-    asked = [*_test_split(shop, limit), *_queries(shop, queries), *more]
+    asked = [*_test_split(shop, limit), *_queries(shop, queries), *additions.asked]
     runs = range(1, 1 + (shop.settings.scoring.seeds if seeds is None else seeds))
     replies = {name: _replies(shop, digest, asked, runs) for name, digest in chosen.items()}
-    evaluation = evaluate([one.item for one in asked], replies, shop.scorer, measures=measures)
+    evaluation = evaluate([one.item for one in asked], replies, shop.scorer, measures=additions.measures)
     where = folder or shop.directory.results / datetime.now(UTC).strftime("evaluation-%Y%m%d-%H%M%S")
-    report.write(evaluation, where)
+    report.write(
+        evaluation,
+        where,
+        title=f"Evaluation of {shop.settings.shop.name}",
+        qualities=additions.qualities,
+        learning=additions.learning,
+        training=additions.training,
+        score_label=additions.score_label,
+        notes=additions.notes,
+    )
     outcome = Outcome(evaluation, where, chosen)
     for digest, interval in outcome.final_scores().items():
         if digest != "base":
@@ -159,21 +183,3 @@ def _replies(shop: Shop, digest: str, asked: Sequence[Asked], runs: range) -> Re
 
     sampled = {seed: answers(PAPER_SAMPLING.temperature, PAPER_SAMPLING.top_p, seed) for seed in runs}
     return Replies(answers(0.0, 1.0, None), sampled)
-
-
-def summary_table(evaluation: Evaluation) -> tuple[list[str], list[list[str]]]:
-    """Columns and rows of the test split's means with intervals, for a terminal."""
-    shown = [name for name in evaluation.measures if evaluation.mean(evaluation.base, name)]
-    sampled = SAMPLED in evaluation.decodings
-    columns = ["version", *shown, *([f"{FINAL}, sampled"] if sampled else [])]
-    rows = []
-    for version in evaluation.versions:
-        cells = [_cell(evaluation.mean(version, name)) for name in shown]
-        if sampled:
-            cells.append(_cell(evaluation.mean(version, FINAL, decoding=SAMPLED)))
-        rows.append([version, *cells])
-    return columns, rows
-
-
-def _cell(interval: Interval | None) -> str:
-    return f"{interval.mean:.3f} [{interval.low:.2f}, {interval.high:.2f}]" if interval else "–"

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import cached_property
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -118,6 +119,19 @@ class Shop:
         from endcloud.store.versions import StoredVersions
 
         return StoredVersions(self.database, VersionDirectory(self.directory.versions))
+
+    @cached_property
+    def trial_versions(self) -> StoredVersions:
+        """Versions that are trained only to be measured, such as the points of a learning curve: kept apart."""
+        from endcloud.end.versions import VersionDirectory
+        from endcloud.store.database import Database, sqlite_url
+        from endcloud.store.versions import StoredVersions
+
+        trials = self.directory.work / "trials"
+        trials.mkdir(parents=True, exist_ok=True)
+        database = Database(sqlite_url(trials / "store.db"))
+        self._held.callback(database.close)
+        return StoredVersions(database, VersionDirectory(trials))
 
     # -- 1 corpus --------------------------------------------------------------------------------------------
 
@@ -320,8 +334,13 @@ class Shop:
         beside = self.directory.root / model
         return beside if beside.is_dir() else model
 
-    def train_version(self, choice: TrainingChoice) -> AdapterVersion:
-        """Stage 3 by one choice of method, data and plan."""
+    def train_version(
+        self, choice: TrainingChoice, *, labelled: int | None = None, versions: StoredVersions | None = None
+    ) -> AdapterVersion:
+        """Stage 3 by one choice of method, data and plan.
+
+        `labelled` bounds the training examples, for a learning curve; `versions` is where the version is kept.
+        """
         from endcloud.end.mixture import mixture
         from endcloud.end.training import PeftTrainer
 
@@ -330,11 +349,12 @@ class Shop:
         with self.directory.lock("train"):
             train, validation = self.examples("train"), self.examples("validation")
             labels = self.labels.of(example.id for example in (*train, *validation))
+            train = _some(train, labelled)
             trainer = PeftTrainer(
                 self.base,
                 method,
                 plan,
-                self.versions,
+                versions or self.versions,
                 system=self.role,
                 work=self.directory.work,
                 parent=self.versions.get(choice.parent).digest if choice.parent else "",
@@ -354,13 +374,14 @@ class Shop:
         seed = settings.seed if choice.seed is None else choice.seed
         return method, replace(plan, steps=steps or plan.steps, learning_rate=rate or plan.learning_rate, seed=seed)
 
-    def end_model(self, version: str = "") -> LocalEndModel:
+    def end_model(self, version: str = "", versions: StoredVersions | None = None) -> LocalEndModel:
         """The end model answering as a version: a digest or its beginning, `base`, or the one in service."""
         from endcloud.end.generation import LocalEndModel
 
-        chosen = version or self.versions.active() or "base"
-        digest = chosen if chosen == "base" else self.versions.get(chosen).digest
-        return LocalEndModel(self.base, self.versions, system=self.role, version=digest)
+        known = versions or self.versions
+        chosen = version or known.active() or "base"
+        digest = chosen if chosen == "base" else known.get(chosen).digest
+        return LocalEndModel(self.base, known, system=self.role, version=digest)
 
     def answering(self, version: str = "") -> tuple[ChatModel, str]:
         """The end model as customers meet it, in clear text, and the name of the version that answers."""
@@ -448,6 +469,14 @@ class Shop:
     def promote(self, version: AdapterVersion, reason: str) -> None:
         """Puts a version into service after a check."""
         self.put_into_service(version.digest, reason)
+
+
+def _some(examples: list[Example], number: int | None) -> list[Example]:
+    """`number` of the examples, the same ones each time and a smaller number's among a larger one's."""
+    if number is None or number >= len(examples):
+        return examples
+    drawn = {example.id for example in sorted(examples, key=lambda e: sha256(e.id.encode()).digest())[:number]}
+    return [example for example in examples if example.id in drawn]
 
 
 def cache_directory() -> Path:

@@ -14,26 +14,35 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from endcloud.assembly.judging import Asked, Outcome, judge
+from endcloud.assembly.judging import Additions, Asked, Outcome, judge
 from endcloud.assembly.shop import Shop, TrainingChoice
 from endcloud.bundled.dialogues import write_dialogues
 from endcloud.bundled.held_out import Question, combinations, patterns, write_held_out
+from endcloud.bundled.judged_replies import judged_replies
 from endcloud.bundled.shop import Shop as BundledShop
 from endcloud.bundled.shop import load_shop
-from endcloud.bundled.truth import Meaning
 from endcloud.bundled.truth import judge as judge_truth
 from endcloud.cli.profiles import make_shop
+from endcloud.end.generation import LocalEndModel
 from endcloud.errors import LearningError
 from endcloud.protocols import Progress
-from endcloud.scoring.bootstrap import Interval
-from endcloud.scoring.evaluation import FINAL, Item
+from endcloud.scoring.bootstrap import Interval, interval
+from endcloud.scoring.charts import CurvePoint
+from endcloud.scoring.dual import DualScorer
+from endcloud.scoring.evaluation import FINAL, WHOLE_SPLIT, Item, Measure
+from endcloud.scoring.quality import Judged, Quality, measure
 from endcloud.store.directory import ShopDirectory, write_whole
-from endcloud.types import AdapterVersion, Example
+from endcloud.types import AdapterVersion, Example, Sampling
 
 METHODS = ("lora", "prefix-tuning", "p-tuning-v2")
 COMBINATIONS, PATTERNS = "unseen combinations", "unseen patterns"
 RIGHT, STYLE = "right", "shop's manner"
 SEED = 7  # one seed for dialogues and questions, so that no question occurs in a dialogue
+_NOTES = (
+    "The shop is invented and small, the cloud and both scorers are stand-ins: these figures show that the loop works, "
+    "not how well a real model serves a real shop.",
+    "Right is what the shop's known truth says of a reply: its facts and its polarity, whatever the wording.",
+)
 QUESTIONS = 300  # of each held-out kind: a share of 0.9 is then known to about ±0.035
 
 
@@ -62,7 +71,7 @@ class Demonstration:
     final: Mapping[str, Interval]
     cloud_right: float
     cloud_right_patterns: float
-    scorer_auc: Mapping[str, Mapping[str, float]]
+    qualities: Sequence[Quality]
     promoted: AdapterVersion
     spent: float
     seconds: Mapping[str, float]
@@ -79,7 +88,7 @@ class Demonstration:
                 "accuracy_patterns": self.cloud_right_patterns,
                 "spent": self.spent,
             },
-            "scorer_auc": {name: dict(aucs) for name, aucs in self.scorer_auc.items()},
+            "scorer_auc": {q.scorer: {"overall": q.overall, **q.by_kind} for q in self.qualities},
             "promoted": self.promoted.digest,
             "seconds": dict(self.seconds),
             "results": str(self.outcome.folder),
@@ -100,24 +109,31 @@ def demonstrate(root: Path, progress: Progress, *, full: bool = False) -> Demons
             shop.base  # noqa: B018  (made at first use, which is what is timed)
         with watch.stage("corpus"):
             shop.prepare([shop.directory.root / "dialogues.jsonl"])
-        questions = {
-            COMBINATIONS: combinations(bundled, QUESTIONS, SEED),
-            PATTERNS: patterns(bundled, QUESTIONS, SEED),
-        }
-        write_held_out(shop.directory.root, questions[COMBINATIONS], questions[PATTERNS])
-        held_out = {part: [_held_out(question, part) for question in asked] for part, asked in questions.items()}
+        held_out = HeldOut.of(bundled)
+        held_out.write(shop.directory.root)
         with watch.stage("teach"):
             shop.teach()
-            shop.label(examples=[example for part in held_out.values() for example in part])
+            shop.label(examples=held_out.examples())
         versions = {}
         for method in METHODS:
             with watch.stage(f"train {method}"):
                 versions[method] = shop.train_version(TrainingChoice(method))
         with watch.stage("scorers"):
-            shop.scorer  # noqa: B018  (trained at first use)
+            qualities = scorer_qualities(shop.scorer, bundled, held_out.questions[COMBINATIONS])
+        with watch.stage("learning curve"):
+            learning = learning_curves(shop, versions, held_out, full)
         with watch.stage("evaluate"):
-            outcome = _judge(shop, versions, questions, held_out, full)
-        return _concluded(shop, outcome, versions, questions, watch)
+            additions = Additions(
+                held_out.asked(shop), held_out.measures(), qualities, learning, notes=_NOTES, score_label="score"
+            )
+            outcome = judge(
+                shop,
+                [version.digest for version in versions.values()],
+                seeds=shop.settings.scoring.seeds if full else 1,
+                additions=additions,
+                folder=shop.directory.results / "demo",
+            )
+        return _concluded(shop, outcome, versions, held_out, qualities, watch)
 
 
 def set_up(root: Path, bundled: BundledShop) -> None:
@@ -131,92 +147,148 @@ def set_up(root: Path, bundled: BundledShop) -> None:
         write_dialogues(bundled, directory.root, SEED)
 
 
-def _held_out(question: Question, part: str) -> Example:
-    """A held-out question as an example of the test split: labelled by the cloud, never trained on."""
-    name = f"held-out-{question.id}"
-    return Example(name, name, "", question.messages, "", "natural", part, "test")
+@dataclass(frozen=True, slots=True)
+class HeldOut:
+    """The two kinds of questions that no training text holds, by part, and the truth of their answers."""
 
+    questions: Mapping[str, Sequence[Question]]
 
-def _judge(
-    shop: Shop,
-    versions: Mapping[str, AdapterVersion],
-    questions: Mapping[str, Sequence[Question]],
-    held_out: Mapping[str, Sequence[Example]],
-    full: bool,
-) -> Outcome:
-    """All versions on the test split and on both held-out kinds, with the truth as a measure of its own."""
-    meanings: dict[str, Meaning] = {}
-    more: list[Asked] = []
-    for part, examples in held_out.items():
+    @classmethod
+    def of(cls, bundled: BundledShop) -> HeldOut:
+        return cls({COMBINATIONS: combinations(bundled, QUESTIONS, SEED), PATTERNS: patterns(bundled, QUESTIONS, SEED)})
+
+    def write(self, directory: Path) -> None:
+        """Keeps the questions as files of their own beside the dialogues."""
+        write_held_out(directory, list(self.questions[COMBINATIONS]), list(self.questions[PATTERNS]))
+
+    def examples(self, part: str = "") -> list[Example]:
+        """The questions as examples of the test split: labelled by the cloud, never trained on."""
+        return [
+            Example(f"held-out-{question.id}", question.id, "", question.messages, "", "natural", name, "test")
+            for name, questions in self.questions.items()
+            for question in questions
+            if part in ("", name)
+        ]
+
+    def asked(self, shop: Shop) -> list[Asked]:
+        """The questions as parts of an evaluation, with the cloud's own answers."""
+        examples = self.examples()
         labels = shop.labels.of(example.id for example in examples)
-        for example, question in zip(examples, questions[part], strict=True):
-            label = labels.get(example.id)
-            cloud = label.text if label and not label.reason else None
-            meanings[example.id] = question.meaning
-            more.append(Asked(Item(example.id, example.query, None, cloud, part=part), example.messages))
+        cloud = {name: label.text for name, label in labels.items() if not label.reason}
+        return [
+            Asked(
+                Item(example.id, example.query, None, cloud.get(example.id), part=example.source, dialogue=example.id),
+                example.messages,
+            )
+            for example in examples
+        ]
 
-    def right(item: Item, reply: str) -> float | None:
-        return float(judge_truth(meanings[item.id], reply).right) if item.id in meanings else None
+    def measures(self) -> dict[str, Measure]:
+        """The truth, and the shop's manner, as measures; they say nothing about other parts."""
+        meanings = {f"held-out-{q.id}": q.meaning for questions in self.questions.values() for q in questions}
 
-    def style(item: Item, reply: str) -> float | None:
-        return float("亲" in reply) if item.id in meanings else None
+        def right(item: Item, reply: str) -> float | None:
+            return float(judge_truth(meanings[item.id], reply).right) if item.id in meanings else None
 
-    return judge(
-        shop,
-        [version.digest for version in versions.values()],
-        seeds=shop.settings.scoring.seeds if full else 1,
-        more=more,
-        measures={RIGHT: right, STYLE: style},
-        folder=shop.directory.results / "demo",
-    )
+        def style(item: Item, reply: str) -> float | None:
+            return float("亲" in reply) if item.id in meanings else None
+
+        return {RIGHT: right, STYLE: style}
+
+    def share_right(self, part: str, replies: Sequence[str | None]) -> Interval:
+        """How many of the replies to a part's questions are right; no reply is not right."""
+        found = interval(
+            [
+                float(reply is not None and judge_truth(question.meaning, reply).right)
+                for question, reply in zip(self.questions[part], replies, strict=True)
+            ]
+        )
+        assert found is not None
+        return found
+
+
+def scorer_qualities(scorer: DualScorer, bundled: BundledShop, questions: Sequence[Question]) -> list[Quality]:
+    """The AUC of both scorers on replies whose truth is known, by kind of wrong reply."""
+    judged = judged_replies(bundled, questions, SEED)
+    alike = [Judged(one.reference, one.reply, one.right, one.kind) for one in judged]
+    relevant = [Judged(one.question.query, one.reply, one.right, one.kind) for one in judged]
+    return [measure(scorer.similarity, alike), measure(scorer.relevance, relevant)]
+
+
+def learning_curves(
+    shop: Shop, versions: Mapping[str, AdapterVersion], held_out: HeldOut, full: bool
+) -> dict[str, list[CurvePoint]]:
+    """Share of right replies against the number of labels: three points, the last the versions themselves.
+
+    Without `full` only LoRA has the points in between, since each is a training of its own.
+    """
+    labels = sum(not example.excluded for example in shop.examples("train"))
+    shares = (1 / 32, 1 / 8, 1 / 2) if full else (1 / 8,)
+    curves: dict[str, list[CurvePoint]] = {}
+    for method, version in versions.items():
+        points = [CurvePoint(0, _answered(shop, held_out, shop.end_model("base")))]
+        for share in shares if full or method == "lora" else ():
+            number = round(labels * share)
+            trial = shop.train_version(TrainingChoice(method), labelled=number, versions=shop.trial_versions)
+            end = shop.end_model(trial.digest, shop.trial_versions)
+            points.append(CurvePoint(number, _answered(shop, held_out, end)))
+        points.append(CurvePoint(labels, _answered(shop, held_out, shop.end_model(version.digest))))
+        curves[method] = points
+    return curves
+
+
+def _answered(shop: Shop, held_out: HeldOut, end: LocalEndModel) -> Interval:
+    conversations = [question.messages for question in held_out.questions[COMBINATIONS]]
+    replies = end.answer_all(conversations, Sampling(max_tokens=shop.settings.end.max_tokens), shop.progress)
+    return held_out.share_right(COMBINATIONS, [reply.text for reply in replies])
 
 
 def _concluded(
     shop: Shop,
     outcome: Outcome,
     versions: Mapping[str, AdapterVersion],
-    questions: Mapping[str, Sequence[Question]],
+    held_out: HeldOut,
+    qualities: Sequence[Quality],
     watch: Stopwatch,
 ) -> Demonstration:
     """Reads the figures off the evaluation, checks that learning happened, puts the best version into service."""
     names = {"base": "base"} | {method: shop.version_name(version.digest) for method, version in versions.items()}
+    evaluation = outcome.evaluation
 
     def means(measure: str, part: str) -> dict[str, Interval]:
-        found = {short: outcome.evaluation.mean(name, measure, part=part) for short, name in names.items()}
+        found = {short: evaluation.mean(name, measure, part=part) for short, name in names.items()}
         return {short: interval for short, interval in found.items() if interval}
 
-    right = means(RIGHT, COMBINATIONS)
-    unlearned = [method for method in METHODS if right[method].low <= right["base"].high]
-    if unlearned:
-        raise LearningError(
-            f"Learning did not happen: of the unseen combinations the base answers {right['base'].text(2)} rightly, "
-            + ", ".join(f"{method} {right[method].text(2)}" for method in unlearned)
-            + f". The evaluation is in {outcome.folder}; run it again with --debug, and tell us."
-        )
-    test = {name: interval for name in names if (interval := outcome.evaluation.mean(names[name], FINAL))}
-    best = max(METHODS, key=lambda method: test[method].mean)
-    shop.promote(versions[best], f"the demo's best final score, {test[best].mean:.3f}")
+    right, final = means(RIGHT, COMBINATIONS), means(FINAL, WHOLE_SPLIT)
+    _check_learning(right, outcome.folder)
+    best = max(METHODS, key=lambda method: final[method].mean)
+    shop.promote(versions[best], f"the demo's best final score, {final[best].mean:.3f}")
+    cloud = {
+        part: held_out.share_right(part, [item.cloud for item in evaluation.items if item.part == part])
+        for part in (COMBINATIONS, PATTERNS)
+    }
     return Demonstration(
         shop=shop.directory.root,
         outcome=outcome,
         right=right,
         right_patterns=means(RIGHT, PATTERNS),
         style=means(STYLE, COMBINATIONS),
-        final=test,
-        cloud_right=_cloud_right(outcome, questions[COMBINATIONS], COMBINATIONS),
-        cloud_right_patterns=_cloud_right(outcome, questions[PATTERNS], PATTERNS),
-        scorer_auc={},
+        final=final,
+        cloud_right=cloud[COMBINATIONS].mean,
+        cloud_right_patterns=cloud[PATTERNS].mean,
+        qualities=qualities,
         promoted=versions[best],
         spent=shop.budget.spent(),
         seconds=watch.seconds,
     )
 
 
-def _cloud_right(outcome: Outcome, questions: Sequence[Question], part: str) -> float:
-    """The share of questions that the cloud itself answered rightly; no answer is no right answer."""
-    items = [item for item in outcome.evaluation.items if item.part == part]
-    right = [
-        item.cloud is not None and judge_truth(question.meaning, item.cloud).right
-        for item, question in zip(items, questions, strict=True)
-    ]
-    return sum(right) / len(right)
+def _check_learning(right: Mapping[str, Interval], folder: Path) -> None:
+    """Raises LearningError where a method's interval is not above the base's."""
+    unlearned = [method for method in METHODS if right[method].low <= right["base"].high]
+    if unlearned:
+        raise LearningError(
+            f"Learning did not happen: of the unseen combinations the base answers {right['base'].text(2)} rightly, "
+            + ", ".join(f"{method} {right[method].text(2)}" for method in unlearned)
+            + f". The evaluation is in {folder}; please report it with its results.json."
+        )

@@ -23,11 +23,12 @@ def evaluate(
 ) -> None:
     """Score the versions' replies on what they never saw: tables, charts, intervals. (Stage 4)"""
     from endcloud.assembly import Shop
-    from endcloud.assembly.judging import judge, summary_table
+    from endcloud.assembly.judging import judge
+    from endcloud.scoring.report import summary_rows
 
     console = Console(as_json)
     with Shop.open(shop, console) as opened:
         outcome = judge(opened, version, queries=queries, seeds=seeds, limit=limit)
     console.result(outcome.as_json())
-    console.table("The test split: means and 95 % intervals", *summary_table(outcome.evaluation))
+    console.table("The test split: means and 95 % intervals", *summary_rows(outcome.evaluation))
     console.text(f"Tables and pictures: {outcome.folder / 'report.md'}")
