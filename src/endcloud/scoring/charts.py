@@ -55,8 +55,10 @@ def radar(
         for angle, label in zip(angles, letter.together(shown), strict=True):
             _spoke_label(axes, theme, float(angle), label)
         looks = styles(list(values), base, theme)
-        for version, numbers in values.items():
-            _polygon(axes, angles, list(numbers)[: len(shown)], looks[version], width=1.6 if version == base else 2.0)
+        for place, (version, numbers) in enumerate(values.items()):
+            # Each thinner than the one below it, so that equal values do not hide one another.
+            width = max(1.4, 3.2 - 0.5 * place)
+            _polygon(axes, angles, list(numbers)[: len(shown)], looks[version], width)
         _legend(figure, theme, {letter(v): (looks[v], _mean(list(n)[: len(shown)])) for v, n in values.items()})
 
     return pictures.write(draw, directory, name, title, (9.6, 6.4))
@@ -264,7 +266,17 @@ def _polygon(
 ) -> None:
     radii = np.array([math.nan if value is None else value for value in (*values, values[0])])
     around = np.append(angles, angles[0])
-    axes.plot(around, radii, color=look.colour, ls=look.line, lw=width, marker=look.marker, ms=6.5, mew=0, zorder=4)
+    axes.plot(
+        around,
+        radii,
+        color=look.colour,
+        ls=look.line,
+        lw=width,
+        marker=look.marker,
+        ms=3.5 + 1.9 * width,
+        mew=0,
+        zorder=4,
+    )
     if not np.isnan(radii).any():
         axes.fill(around, radii, color=look.colour, alpha=0.05, zorder=2)
 

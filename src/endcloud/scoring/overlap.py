@@ -9,7 +9,7 @@ sacrebleu's own hundredths divided by 100.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
 from rapidfuzz.distance import LCSseq
 from sacrebleu.metrics.bleu import BLEU
@@ -25,6 +25,7 @@ class Overlap:
     chrf: float
 
 
+@lru_cache(maxsize=65_536)  # versions and seeds often reply alike
 def overlap(reply: str, recorded: str) -> Overlap:
     """Compares one reply with the recorded human one."""
     bleu, chrf = _metrics()

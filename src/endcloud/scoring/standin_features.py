@@ -90,7 +90,8 @@ class Memory:
         near = np.asarray((asked @ self._query_rows.T).toarray(), dtype=np.float64)
         if own is not None:
             near[np.arange(len(pairs)), list(own)] = 0.0
-        top = np.argsort(-near, axis=1, kind="stable")[:, :NEIGHBOURS]  # (pairs, neighbours)
+        count = min(NEIGHBOURS, near.shape[1])
+        top = np.argpartition(-near, count - 1, axis=1)[:, :count]  # (pairs, neighbours), in no order
         weight = np.take_along_axis(near, top, axis=1) ** 3
         weight /= weight.sum(axis=1, keepdims=True) + 1e-9
         close = np.asarray((said @ self._reply_rows.T).toarray(), dtype=np.float64)
