@@ -70,6 +70,19 @@ def test_a_right_number_of_a_pair_is_left_alone() -> None:
     assert "66元" in ask("您好，多少钱免邮费", rules=rules)
 
 
+@pytest.mark.parametrize(
+    ("rule", "pair", "said", "unsaid"),
+    [
+        ("默认发韵达快递。", ("你们发什么快递", "亲，默认发申通快递的哦"), "韵达", "申通"),
+        ("优惠券可以叠加使用。", ("券能叠加吗", "亲，优惠券不能叠加使用的哦"), "可以叠加", "不能"),
+        ("客服每天在线到21点。", ("几点下班", "亲，我们每天22点下班呢"), "21点", "22"),
+    ],
+)
+def test_rules_win_over_pairs_in_words_too(rule: str, pair: tuple[str, str], said: str, unsaid: str) -> None:
+    reply = ask(pair[0], rules=(*RULES[:4], rule), pairs=(*PAIRS, pair))
+    assert said in reply and unsaid not in reply
+
+
 def test_careless_pairs_lose_to_telling_ones() -> None:
     assert "88元" in ask("包邮吗")
     assert "30小时" in ask("拍了多久寄出呢")

@@ -27,7 +27,9 @@ _NEAR_ENOUGH = 0.06  # below this similarity no pair speaks of the question's ma
 _RULE_NEAR_ENOUGH = 0.08
 _SAME_NAME = 0.12  # what naming the same city or courier adds to a similarity
 _SUPPORTED = 0.3  # similarity to a rule from which an answer says what the rule says
+_SAME_STATEMENT = 0.4  # similarity to a rule from which an answer that denies it is wrong
 _RULE_VOTE = 6.0  # what a rule near the question adds to the votes for answers that say it
+_SAME_KIND = 2.0  # what answers that name a city are worth more to a question that names one
 _TELLING = 0.1  # worth below which an answer is careless
 _RULE_BEATS_CARELESS = 0.1  # similarity from which a rule is stated in the place of a careless answer
 _SAME_SHAPE = 0.5  # Jaccard of 2-grams from which two answers count as one
@@ -194,25 +196,39 @@ def _from_pairs(asked: Asked, candidates: list[Candidate], knowledge: Knowledge,
                 break
         else:
             groups.append([candidate])
+    kinds = [kind for kind, names in meaning.entities(asked.text).items() if names]
     asked_of = {line: similarity for similarity, line in rules}
-    best = max(groups, key=lambda group: _votes(group, candidates[0].score, knowledge, asked_of))
+    best = max(groups, key=lambda group: _votes(group, candidates[0].score, knowledge, asked_of, kinds))
     if knowledge.rules.lines and _worth_of(best, knowledge) < _TELLING and rules[0][0] >= _RULE_BEATS_CARELESS:
         return manner_of.in_manner(knowledge.rules.clause(rules[0][1], asked.features), knowledge.manner)
     cell = _asked_cell(asked, best, knowledge.rules)
     if cell:
         return _about_product(asked, cell, best, knowledge)
     fitting = [candidate for candidate in best if candidate.same]
-    if not fitting and rules and rules[0][0] >= _RULE_NEAR_ENOUGH:
+    if fitting:
+        return _corrected(_agreed(fitting).pair.answer, asked, knowledge, rules)
+    if rules and rules[0][0] >= _RULE_NEAR_ENOUGH:
         return manner_of.in_manner(knowledge.rules.clause(rules[0][1], asked.features), knowledge.manner)
-    return _corrected(_agreed(fitting or best).pair.answer, asked, knowledge, rules)
+    return manner_of.holding_reply(knowledge.manner)
 
 
-def _votes(group: list[Candidate], top: float, knowledge: Knowledge, rules: Mapping[int, float]) -> float:
+def _votes(
+    group: list[Candidate], top: float, knowledge: Knowledge, rules: Mapping[int, float], kinds: Sequence[str]
+) -> float:
     answer = group[0].pair.answer
     near = sum((1.0 if candidate.same else 0.3) * math.exp(_SHARPNESS * (candidate.score - top)) for candidate in group)
     line, support = knowledge.rules.nearest(answer)
     asked_of = rules.get(line, 0.0) if support >= _SUPPORTED else 0.0
-    return near * _worth(answer, support, knowledge.opening) * (1.0 + _RULE_VOTE * max(0.0, asked_of))
+    answers_kind = all(
+        2 * sum(bool(meaning.entities(candidate.pair.answer)[kind]) for candidate in group) > len(group)
+        for kind in kinds
+    )
+    return (
+        near
+        * _worth(answer, support, knowledge.opening)
+        * (1.0 + _RULE_VOTE * max(0.0, asked_of))
+        * (_SAME_KIND if kinds and answers_kind else 1.0)
+    )
 
 
 def _worth_of(group: list[Candidate], knowledge: Knowledge) -> float:
@@ -268,10 +284,13 @@ def _agreed(group: list[Candidate]) -> Candidate:
 
 
 def _corrected(answer: str, asked: Asked, knowledge: Knowledge, rules: list[tuple[float, int]]) -> str:
+    """The answer where the rules agree, with their quantity or name in it where they do not, or the rule itself."""
     own = asked.numbers | frozenset(q.number for _, value in asked.focus.row for q in quantities(value))
     answer = knowledge.rules.corrected(answer, asked.said, asked.focus.named, own)
-    if rules and rules[0][0] >= 0.5 and knowledge.rules.contradicts(answer, rules[0][1]):
-        return manner_of.in_manner(knowledge.rules.clause(rules[0][1], asked.features), knowledge.manner)
+    line, support = knowledge.rules.nearest(answer)
+    near = any(line == number for _, number in rules[:2])
+    if near and support >= _SAME_STATEMENT and knowledge.rules.contradicts(answer, line):
+        return manner_of.in_manner(knowledge.rules.clause(line, asked.features), knowledge.manner)
     return answer
 
 

@@ -129,6 +129,14 @@ class Rules:
             number = self._rule_for(quantity, ranked)
             if number is not None:
                 answer = answer[: quantity.start] + number + answer[quantity.end :]
+        return self._with_names(answer, ranked[0][1], named) if ranked and ranked[0][0] >= _SAME_MATTER else answer
+
+    def _with_names(self, answer: str, line: int, named: Mapping[str, str]) -> str:
+        """`answer` with the courier or city that the rule names in the place of another that nobody asked about."""
+        for kind, names in meaning.entities(answer).items():
+            told = self._named[line][kind]
+            if len(names) == len(told) == 1 and names != told and names[0] not in named.values():
+                answer = answer.replace(names[0], told[0])
         return answer
 
     def _rule_for(self, quantity: Quantity, ranked: list[tuple[float, int]]) -> str | None:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from endcloud.bundled import standin_meaning as meaning
 
+_QUOTED = 30  # characters of a question that a general reply repeats
+
 
 def general_reply(question: str) -> str:
     """A general assistant's reply to a customer's question: polite, long, and without a fact of any shop."""
@@ -16,7 +18,10 @@ def general_reply(question: str) -> str:
     if meaning.is_bare_number(core):
         return language.otherwise["number"]
     notions = meaning.notions(core) | meaning.notions(question)
-    return next((reply for notion, reply in language.general.items() if notion in notions), language.otherwise["other"])
+    for notion, reply in language.general.items():
+        if notion in notions:
+            return reply
+    return language.otherwise["other"].format(question=question.strip()[:_QUOTED] or "问题")
 
 
 def in_manner(statement: str, manner: str) -> str:
