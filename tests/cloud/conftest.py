@@ -11,7 +11,7 @@ from endcloud.protocols import CloudModel
 from endcloud.store.budget import StoredBudget
 from endcloud.store.database import Database, sqlite_url
 from endcloud.store.labels import StoredLabels
-from endcloud.testing.loopback_cloud import Fault, LoopbackCloud
+from endcloud.testing.loopback_cloud import LoopbackCloud
 from endcloud.types import Delta, Example, MaskedRequest, Message, Request
 
 
@@ -71,6 +71,3 @@ def example() -> Callable[..., Example]:
         return Example(**{**values, **changes})  # type: ignore[arg-type]
 
     return make
-
-
-__all__ = ["Fault"]

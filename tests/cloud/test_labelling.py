@@ -14,7 +14,14 @@ from endcloud.cloud.persona import Persona
 from endcloud.cloud.policies import Policies
 from endcloud.cloud.retry import Pace, RetryPolicy
 from endcloud.cloud.teacher import Teacher
-from endcloud.errors import BudgetError, CloudAccessError, CloudBusyError, CloudTimeoutError, CloudUnavailableError
+from endcloud.errors import (
+    BudgetError,
+    CloudAccessError,
+    CloudBusyError,
+    CloudRefusedError,
+    CloudTimeoutError,
+    CloudUnavailableError,
+)
 from endcloud.store.budget import StoredBudget
 from endcloud.store.database import Database
 from endcloud.store.labels import StoredLabels
@@ -138,9 +145,19 @@ def test_a_refused_key_stops_at_once(serve: Serve, run: Callable[..., LabelRepor
 
 def test_a_dead_cloud_is_given_up(serve: Serve, run: Callable[..., LabelReport], example: Make) -> None:
     server = serve(fault=lambda number, question: "server error")
-    with pytest.raises(CloudUnavailableError, match="3 questions in a row"):
+    with pytest.raises(CloudUnavailableError, match="none of 3 questions in a row"):
         run(server, [example(n) for n in range(50)], concurrency=2, give_up=3)
     assert len(server.calls) <= 3 * 4 + 2 * 4
+
+
+def test_a_cloud_that_refuses_everybody_is_not_asked_by_everybody(
+    serve: Serve, run: Callable[..., LabelReport], example: Make
+) -> None:
+    """A prompt that is too long for the model, for one, is refused call by call."""
+    server = serve(fault=lambda number, question: "refused")
+    with pytest.raises(CloudRefusedError, match="in a row"):
+        run(server, [example(n) for n in range(50)], concurrency=2, give_up=3)
+    assert len(server.calls) <= 5
 
 
 def test_calls_in_flight_are_bounded(serve: Serve, run: Callable[..., LabelReport], example: Make) -> None:

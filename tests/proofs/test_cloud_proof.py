@@ -12,9 +12,10 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import Row, select
 
 from endcloud.cloud.budget import Prices
 from endcloud.cloud.client import OpenAICloud
@@ -85,10 +86,10 @@ def teach(
         database.close()
 
 
-def rows(store: Path) -> tuple[list[LabelRow], list[ReservationRow]]:
+def rows(store: Path) -> tuple[list[Row[Any]], list[Row[Any]]]:
     database = Database(sqlite_url(store))
-    with database.reading() as session:
-        found = list(session.scalars(select(LabelRow))), list(session.scalars(select(ReservationRow)))
+    with database.reading() as connection:
+        found = list(connection.execute(select(LabelRow))), list(connection.execute(select(ReservationRow)))
     database.close()
     return found
 

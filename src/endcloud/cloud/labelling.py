@@ -153,10 +153,10 @@ def label(
 ) -> LabelReport:
     """Labels all `examples`, `concurrency` at a time, and reports what was done and spent.
 
-    Each example ends with one label: good, or with the reason why there is none. `give_up` items in a row that fail
-    in spite of all attempts end the run. Raises CloudAccessError where the provider refuses every call, and
-    CloudUnavailableError after `give_up`; a used-up budget is no error but `stopped` in the report. Interrupted or
-    killed, the same call goes on where this one stopped.
+    Each example ends with one label: good, or with the reason why there is none. `give_up` items in a row that get
+    no answer in spite of all attempts end the run. Raises CloudAccessError where the provider refuses every call, and
+    CloudUnavailableError or CloudRefusedError after `give_up`; a used-up budget is no error but `stopped` in the
+    report. Interrupted or killed, the same call goes on where this one stopped.
     """
     started = time.monotonic()
     plan = _plan(examples, teacher, labels)
@@ -234,7 +234,7 @@ class _Run:
     pace: Pace = field(init=False)
     _draw: random.Random = field(init=False)
     _in_flight: int = 0
-    _writer: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "labels"))
+    _writers: ThreadPoolExecutor = field(init=False)
     _settled: asyncio.Event = field(default_factory=asyncio.Event)
     _failed_in_a_row: int = 0
 
@@ -244,6 +244,7 @@ class _Run:
     async def all(self, groups: Iterable[list[Prompt]], concurrency: int, task: ProgressTask) -> None:
         """Puts every group to the cloud, at most `concurrency` at once."""
         waiting = iter(groups)
+        self._writers = ThreadPoolExecutor(concurrency, "labels")
         workers = [asyncio.create_task(self._work(waiting, task)) for _ in range(concurrency)]
         try:
             await asyncio.gather(*workers)
@@ -251,7 +252,7 @@ class _Run:
             for worker in workers:
                 worker.cancel()
             await asyncio.gather(*workers, return_exceptions=True)
-            self._writer.shutdown()
+            self._writers.shutdown()
 
     async def _work(self, waiting: Iterator[list[Prompt]], task: ProgressTask) -> None:
         for group in waiting:
@@ -336,10 +337,11 @@ class _Run:
             raise error
         if not error.retryable or attempt == self.retry.attempts:
             await self._finish(group, Judgement(reason, str(error)), None, reservation, price)
-            self._failed_in_a_row += error.retryable
+            self._failed_in_a_row += 1
             if self._failed_in_a_row >= self.give_up:
-                raise CloudUnavailableError(
-                    f"The cloud failed {self.give_up} questions in a row, each {self.retry.attempts} times; the last "
+                kind = CloudUnavailableError if error.retryable else CloudRefusedError
+                raise kind(
+                    f"The cloud answered none of {self.give_up} questions in a row, so the rest is not tried; the last "
                     f"failure: {error} Labels so far are kept; the same command goes on."
                 ) from error
             return None
@@ -362,9 +364,9 @@ class _Run:
             await self._settled.wait()
 
     async def _in_store(self, work: Callable[[], _T]) -> _T:
-        """Does store work in a thread of its own, since a commit waits for the disk; one at a time, since SQLite
-        takes one writer."""
-        return await asyncio.get_running_loop().run_in_executor(self._writer, work)
+        """Does store work in a thread, since a commit waits for the disk: writes that wait together are committed
+        together."""
+        return await asyncio.get_running_loop().run_in_executor(self._writers, work)
 
     async def _settle(self, reservation: str, price: float) -> None:
         await self._in_store(lambda: self.budget.settle(reservation, price))

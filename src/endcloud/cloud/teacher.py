@@ -25,6 +25,16 @@ from endcloud.types import Example, Finish, Message, Request, Sampling, Tokens
 
 _PERSONAL = re.compile(r"\[(?:[一-鿿]{1,4}_)?[一-鿿A-Za-z]{1,8}_[0-9]{1,6}\]")
 _NEAREST_IN_KEY = 3
+# How a model says that it will not answer, as the first words of its reply.
+_REFUSALS = (
+    "抱歉，我无法回答",
+    "很抱歉，我无法回答",
+    "对不起，我无法回答",
+    "作为一个人工智能",
+    "作为一个AI",
+    "作为AI",
+    "I'm sorry, but I can't",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,18 +184,6 @@ class Teacher:
             text = prefix(self.persona, self.policies.lines, block)
             kept = self._prefixes[id(block)] = _Prefix(block, text, _digest(text), _pairs_digest(block))
         return kept
-
-
-# How a model says that it will not answer, as the first words of its reply.
-_REFUSALS = (
-    "抱歉，我无法回答",
-    "很抱歉，我无法回答",
-    "对不起，我无法回答",
-    "作为一个人工智能",
-    "作为一个AI",
-    "作为AI",
-    "I'm sorry, but I can't",
-)
 
 
 def _pairs_digest(pairs: Sequence[Pair]) -> str:
