@@ -46,8 +46,8 @@ _CODE = (
 )
 """What the result depends on besides the data: a changed line is a changed recipe."""
 
-_CONVERSATIONS_A_ROW = 2.7
-"""Somewhat more than fit into a row of 256 tokens (2.5), so that no row is seen twice."""
+_CONVERSATIONS_A_ROW = 2.3
+"""Somewhat more than fit into a row of 256 tokens (2.2), so that no row is seen twice."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,14 +81,17 @@ class Mix:
     that copies well and knows less. `turns` weighs conversations of one, two, three … questions. `distractors` is
     how many policies stand there beside the asked ones, at most. `varied` is the share of questions whose
     wording is changed by synonyms, `dropped` the share that loses a character. `invented` is the share of names
-    and facts made up of random characters or digits: more of it makes a base that can take over any word.
+    and facts made up of random characters or digits: more of it makes a base that can take over any word. `repeated` is the
+    share of questions that ask an earlier one again in other words: what the shop said once it says again, so a
+    base learns to take answers from the conversation, and a prompt method has something to start from.
     """
 
     stated: float = 0.55
-    turns: tuple[float, ...] = (2, 3, 3, 2, 2)
+    turns: tuple[float, ...] = (2, 2, 3, 3, 3, 2)
     distractors: int = 3
     varied: float = 0.5
     invented: float = 0.4
+    repeated: float = 0.25
     dropped: float = 0.1
 
 
@@ -96,7 +99,8 @@ class Mix:
 class OtherShop:
     """One invented shop; its facts are drawn as they are asked for and stay the same ever after.
 
-    `opening` and `closing` are its manner: what stands before and after each of its sentences.
+    `opening` and `closing` are its manner: what stands before and after each of its sentences; an intent is
+    always answered by the same sentence.
     """
 
     name: str
@@ -104,6 +108,7 @@ class OtherShop:
     opening: str
     closing: str
     known: dict[tuple[str, str], str] = field(default_factory=dict)
+    sentences: dict[str, str] = field(default_factory=dict)
 
     def in_its_manner(self, sentence: str) -> str:
         """A reply sentence with this shop's own opening and closing, if it has any."""
@@ -210,10 +215,11 @@ class _Writer:
         return template.format_map(given)
 
     def _reply(self, other: OtherShop, intent: Intent, row: str) -> str:
-        while True:
+        while intent.name not in other.sentences:
             sentence = other.in_its_manner(self._draw.choice(intent.other_shops))
             if blanked(sentence) not in self._own_replies:
-                return self._fill(other, sentence, row)
+                other.sentences[intent.name] = sentence
+        return self._fill(other, other.sentences[intent.name], row)
 
     def _question(self, other: OtherShop, asked: Sequence[tuple[Intent, str]]) -> tuple[Intent, str, str]:
         """The next question: often a follow-up to the one before, where that allows one."""
@@ -231,8 +237,11 @@ class _Writer:
                 intent, pattern = draw.choice(follow_ups)
                 row = draw.choice(other.rows[intent.slot]) if "{" in pattern else last[1]
                 return intent, row, self._asked(intent, pattern, row)
-        intent = draw.choice(self._intents)
-        row = draw.choice(other.rows[intent.slot]) if intent.slot else ""
+        if asked and draw.random() < self._mix.repeated:
+            intent, row = draw.choice(asked)
+        else:
+            intent = draw.choice(self._intents)
+            row = draw.choice(other.rows[intent.slot]) if intent.slot else ""
         return intent, row, self._asked(intent, draw.choice(intent.patterns), row)
 
     def _asked(self, intent: Intent, pattern: str, row: str) -> str:
