@@ -12,7 +12,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from endcloud.bundled import standin_manner as manner_of
@@ -122,7 +122,7 @@ def _rules(lines: tuple[str, ...]) -> Rules:
 def understand(prompt: Prompt) -> Asked:
     """Reads the question in the light of the history: a short follow-up asks what was asked before."""
     earlier = list(reversed(prompt.history))
-    focus = focus_on([prompt.question, *(turn.content for turn in earlier)], prompt.rows)
+    focus = focus_on(prompt.question, (turn.content for turn in earlier), prompt.rows)
     features = meaning.features(prompt.question, focus.names)
     core = meaning.core(prompt.question, focus.names)
     notions = meaning.notions(core) or meaning.notions(prompt.question)
@@ -134,6 +134,7 @@ def understand(prompt: Prompt) -> Asked:
                 features = meaning.blend(meaning.features(turn.content, focus.names), features, 0.5)
                 notions = notions | meaning.notions(before)
                 said = f"{turn.content} {prompt.question}"
+                focus = replace(focus, carried=frozenset())
                 break
     numbers = frozenset(quantity.number for quantity in quantities(prompt.question))
     return Asked(prompt.question, features, notions, focus, numbers, said, meaning.is_bare_number(core))
@@ -142,7 +143,7 @@ def understand(prompt: Prompt) -> Asked:
 def _answer(prompt: Prompt, knowledge: Knowledge) -> str:
     asked = understand(prompt)
     candidates = _nearest(asked, knowledge)
-    rules = knowledge.rules.ranked(asked.features, asked.focus.named)
+    rules = knowledge.rules.ranked(asked.features, asked.focus)
     if candidates and candidates[0].score >= _NEAR_ENOUGH:
         reply = _from_pairs(asked, candidates, knowledge, rules)
     else:
@@ -199,11 +200,11 @@ def _from_pairs(asked: Asked, candidates: list[Candidate], knowledge: Knowledge,
     kinds = [kind for kind, names in meaning.entities(asked.text).items() if names]
     asked_of = {line: similarity for similarity, line in rules}
     best = max(groups, key=lambda group: _votes(group, candidates[0].score, knowledge, asked_of, kinds))
-    if knowledge.rules.lines and _worth_of(best, knowledge) < _TELLING and rules[0][0] >= _RULE_BEATS_CARELESS:
-        return manner_of.in_manner(knowledge.rules.clause(rules[0][1], asked.features), knowledge.manner)
     cell = _asked_cell(asked, best, knowledge.rules)
     if cell:
         return _about_product(asked, cell, best, knowledge)
+    if knowledge.rules.lines and _worth_of(best, knowledge) < _TELLING and rules[0][0] >= _RULE_BEATS_CARELESS:
+        return manner_of.in_manner(knowledge.rules.clause(rules[0][1], asked.features), knowledge.manner)
     fitting = [candidate for candidate in best if candidate.same]
     if fitting:
         return _corrected(_agreed(fitting).pair.answer, asked, knowledge, rules)
@@ -248,17 +249,21 @@ def _worth(answer: str, support: float, opening: str) -> float:
 
 def _asked_cell(asked: Asked, group: Sequence[Candidate], rules: Rules) -> tuple[str, str] | None:
     """The cell of the product's row that the question is after, by its own notions or by the answers to its like."""
-    answer = group[0].pair.answer if group else ""
-    answered = meaning.notions(answer)
-    if not asked.focus.row or asked.bare or answered & _NOT_OF_A_PRODUCT:
+    elsewhere = "product" in asked.focus.carried and len(asked.focus.carried - {"product"}) < len(asked.focus.named)
+    if not asked.focus.row or asked.bare or elsewhere:  # a city or courier of the question's own: not the old product
         return None
     by_question = asked_column(asked.notions, asked.focus.row)
+    of_a_rule = bool(asked.notions & _NOT_OF_A_PRODUCT)
+    if by_question and not of_a_rule:
+        return by_question
+    answer = group[0].pair.answer if group else ""
+    answered = meaning.notions(answer)
+    if answered & _NOT_OF_A_PRODUCT:
+        return None
     by_answer = asked_column(answered, asked.focus.row)
     if by_answer is None and rules.nearest(answer)[1] < _SUPPORTED:
         by_answer = column_like(answer, asked.focus.row)
-    if asked.notions & _NOT_OF_A_PRODUCT:
-        return by_question if by_question == by_answer else None
-    return by_question or by_answer
+    return by_answer if not of_a_rule or by_question == by_answer else None
 
 
 def _about_product(asked: Asked, cell: tuple[str, str], group: list[Candidate], knowledge: Knowledge) -> str:
@@ -286,7 +291,7 @@ def _agreed(group: list[Candidate]) -> Candidate:
 def _corrected(answer: str, asked: Asked, knowledge: Knowledge, rules: list[tuple[float, int]]) -> str:
     """The answer where the rules agree, with their quantity or name in it where they do not, or the rule itself."""
     own = asked.numbers | frozenset(q.number for _, value in asked.focus.row for q in quantities(value))
-    answer = knowledge.rules.corrected(answer, asked.said, asked.focus.named, own)
+    answer = knowledge.rules.corrected(answer, asked.said, asked.focus, own)
     line, support = knowledge.rules.nearest(answer)
     near = any(line == number for _, number in rules[:2])
     if near and support >= _SAME_STATEMENT and knowledge.rules.contradicts(answer, line):

@@ -50,6 +50,7 @@ class Focus:
     named: Mapping[str, str]
     names: tuple[str, ...] = ()
     row: Row = ()
+    carried: frozenset[str] = frozenset()  # what only the history named: kinds, and "product"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,20 +96,20 @@ class Rules:
     def _quantities(self) -> list[list[Quantity]]:
         return [quantities(line) for line in self.lines]
 
-    def ranked(self, query: meaning.Features, named: Mapping[str, str]) -> list[tuple[float, int]]:
-        """(similarity, line number), best first; a line about another city or courier than `named` is left out."""
+    def ranked(self, query: meaning.Features, focus: Focus) -> list[tuple[float, int]]:
+        """(similarity, line number), best first; a line about another city or courier than the focus comes last."""
         similarities = self.index.similarities(query)
         ranked = []
         for number, similarity in enumerate(similarities.tolist()):
             bonus = 0.0
-            for kind, name in named.items():
+            for kind, name in focus.named.items():
                 names = self._named[number].get(kind, ())
                 if len(names) == 1 and name not in names:
                     bonus -= 0.5
                 elif name in names:
-                    bonus += 0.25 if self._of_a_table[number] else 0.1
+                    bonus += 0.25 if self._of_a_table[number] and kind not in focus.carried else 0.1
             for kind, names in self._named[number].items():
-                if names and kind not in named and self._of_a_table[number]:
+                if names and kind not in focus.named and self._of_a_table[number]:
                     bonus -= 0.1
             ranked.append((similarity + bonus, number))
         return sorted(ranked, key=lambda item: (-item[0], item[1]))
@@ -117,19 +118,21 @@ class Rules:
         """The line that says most nearly what `text` says, and how nearly; (-1, 0.0) without rules."""
         return self._nearest(text)
 
-    def corrected(self, answer: str, question: str, named: Mapping[str, str], own: frozenset[str]) -> str:
+    def corrected(self, answer: str, question: str, focus: Focus, own: frozenset[str]) -> str:
         """`answer` with each quantity that the rule on its matter says otherwise replaced by the rule's.
 
         `own` holds numbers that need no rule: the question's and the product's.
         """
-        ranked = self.ranked(meaning.features(f"{question} {answer}"), named)[:4]
+        ranked = self.ranked(meaning.features(f"{question} {answer}"), focus)[:4]
         for quantity in reversed(quantities(answer)):
             if quantity.number in own:
                 continue
             number = self._rule_for(quantity, ranked)
             if number is not None:
                 answer = answer[: quantity.start] + number + answer[quantity.end :]
-        return self._with_names(answer, ranked[0][1], named) if ranked and ranked[0][0] >= _SAME_MATTER else answer
+        return (
+            self._with_names(answer, ranked[0][1], focus.named) if ranked and ranked[0][0] >= _SAME_MATTER else answer
+        )
 
     def _with_names(self, answer: str, line: int, named: Mapping[str, str]) -> str:
         """`answer` with the courier or city that the rule names in the place of another that nobody asked about."""
@@ -168,24 +171,27 @@ class Rules:
         return counted[int(meaning.MeaningIndex(counted).similarities(query).argmax())]
 
 
-def focus_on(texts: Iterable[str], rows: Iterable[Row]) -> Focus:
-    """What a conversation is about; `texts` are its utterances, newest first."""
+def focus_on(question: str, earlier: Iterable[str], rows: Iterable[Row]) -> Focus:
+    """What a conversation is about; `earlier` are the utterances before the question, newest first."""
     named: dict[str, str] = {}
     product: tuple[tuple[str, ...], Row] | None = None
+    carried: set[str] = set()
     products = [(names_of(row), row) for row in rows]
-    for text in texts:
-        for kind, found in meaning.entities(text).items():
-            if found and kind not in named:
-                named[kind] = found[-1]
+    for place, text in enumerate((question, *earlier)):
+        new = {kind: found[-1] for kind, found in meaning.entities(text).items() if found and kind not in named}
+        named.update(new)
+        carried.update(new if place else ())
         if product is None:
-            low = meaning.plain(text)
-            hits = [(low.rfind(name), names, row) for names, row in products for name in names if name in low]
-            if hits:
-                _, names, row = max(hits, key=lambda hit: (hit[0], len(hit[1][0])))
-                product = (names, row)
+            product = _last_named(meaning.plain(text), products)
+            carried.update(["product"] if product and place else ())
     if product is None and len(products) == 1:
         product = products[0]  # the teacher put the one row there for a reason
-    return Focus(named, *product) if product else Focus(named)
+    return Focus(named, *(product or ((), ())), frozenset(carried))
+
+
+def _last_named(text: str, products: Iterable[tuple[tuple[str, ...], Row]]) -> tuple[tuple[str, ...], Row] | None:
+    hits = [(text.rfind(name), len(name), names, row) for names, row in products for name in names if name in text]
+    return max(hits, key=lambda hit: hit[:2])[2:] if hits else None
 
 
 def names_of(row: Row) -> tuple[str, ...]:

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 _BUCKETS = 1 << 16
 _MARK = re.compile(r"\[[^\[\]]{1,20}\]|<[^<>]{1,8}>")
 _MARKED = re.compile("(?:订单号?|快递单号|运单号?|单号|手机号?|电话)\ue001")  # the number is named, not asked about
-_BARE_NUMBER = re.compile(r"[额那就要是个行不的吗到约可以\s\ue001\ue002]*")
+_BARE_NUMBER = re.compile(r"[额那就要是个行不的吗到约可以话算应该\s\ue001\ue002]*")
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 _MANNER = frozenset("是多少久什么怎样可以能吗有没不要给还会就几时间候啥得行用想这那哪")
 _SAYS_LITTLE = 0.3  # weight of n-grams that are only a manner of asking
