@@ -116,11 +116,11 @@ def attention_mask(segments: torch.Tensor, prefix: int) -> torch.Tensor:
     return torch.cat([own.new_ones(own.shape[0], length, prefix), own], dim=2).unsqueeze(1)
 
 
-def for_model(model: PreTrainedModel, mask: torch.Tensor) -> torch.Tensor:
+def for_model(model: PreTrainedModel, mask: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
     """The mask as this model's attention takes it: eager attention adds its mask instead of choosing by it."""
     if model.config._attn_implementation != "eager":
         return mask
-    return torch.zeros_like(mask, dtype=model.dtype).masked_fill(~mask, torch.finfo(model.dtype).min)
+    return torch.zeros_like(mask, dtype=dtype).masked_fill(~mask, torch.finfo(dtype).min)
 
 
 def token_losses(
@@ -132,7 +132,7 @@ def token_losses(
     """
     prefix = 0 if key_values is None else key_values.shape[0]
     cache = None if key_values is None else cache_of(model, key_values, batch.ids.shape[0], dtype)
-    mask = for_model(model, attention_mask(batch.segments, prefix))
+    mask = for_model(model, attention_mask(batch.segments, prefix), dtype)
     targets = batch.labels[:, 1:]
     needed = (
         (targets != IGNORED).any(dim=0).nonzero().squeeze(1)

@@ -7,7 +7,7 @@ own, and leaves the batch when it has ended.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -89,7 +89,7 @@ def _forward(
     """Logits of the next token, (rows, vocabulary), float32; the cache grows."""
     output = model(
         input_ids=ids,
-        attention_mask=for_model(model, mask),
+        attention_mask=for_model(model, mask, model.dtype),
         position_ids=positions,
         past_key_values=cache,
         use_cache=True,
@@ -151,6 +151,9 @@ def batches_by_length(lengths: Sequence[int], size: int, tokens: int, prefix: in
         yield batch
 
 
-def whole_text(text_of: Callable[[Sequence[int]], str], ids: Sequence[int]) -> str:
-    """The text so far, without a last character whose bytes have not all come yet."""
-    return text_of(ids).rstrip("\ufffd")
+def settled(ids: Sequence[int], byte_ids: frozenset[int]) -> Sequence[int]:
+    """The ids whose text later ones cannot change: a run of byte tokens at the end may yet become another character."""
+    end = len(ids)
+    while end and ids[end - 1] in byte_ids:
+        end -= 1
+    return ids[:end]

@@ -9,6 +9,7 @@ owns the device; whoever asks waits for it.
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -22,7 +23,7 @@ from endcloud.end import versions as version_files
 from endcloud.end.adapters import PROMPT_KEY, attach, check_state, load_lora
 from endcloud.end.base_model import BaseModel
 from endcloud.end.chat_format import ChatFormat, with_system
-from endcloud.end.decoding import Draft, batches_by_length, decode, whole_text
+from endcloud.end.decoding import Draft, batches_by_length, decode, settled
 from endcloud.end.methods import LoRA
 from endcloud.protocols import Progress, Versions
 from endcloud.types import Delta, Message, Reply, Request, Sampling, Tokens
@@ -30,6 +31,7 @@ from endcloud.types import Delta, Message, Reply, Request, Sampling, Tokens
 BASE = "base"
 """The name of the bare model, beside the digests of versions."""
 
+_BYTE_TOKEN = re.compile(r"<0x[0-9A-F]{2}>")
 _BATCH_ROWS = 64
 _BATCH_TOKENS = 16_384
 
@@ -51,6 +53,9 @@ class _Engine:
         self.base, self.versions = base, versions
         self.format = ChatFormat(base.tokenizer)
         self.stop_ids = _stop_ids(self.format, base.model)
+        self.byte_ids = frozenset(
+            index for token, index in base.tokenizer.get_vocab().items() if _BYTE_TOKEN.fullmatch(token)
+        )
         self.bare = Answering(base.tree(), None, system, input_tokens)
         self.thread = ThreadPoolExecutor(1, thread_name_prefix="end-model")
         self._loaded: dict[str, Answering] = {BASE: self.bare}
@@ -172,7 +177,7 @@ class LocalEndModel:
         for [draft] in decode(answering.model, answering.key_values, [prompt], request.sampling, self._engine.stop_ids):
             if abandoned.is_set():
                 return
-            text = whole_text(self._engine.format.text_of, draft.ids)
+            text = self._engine.format.text_of(settled(draft.ids, self._engine.byte_ids)).rstrip("\ufffd")
             if text != sent and text.startswith(sent):
                 yield Delta(text[len(sent) :])
                 sent = text

@@ -72,8 +72,8 @@ class TrainingPlan:
 
     steps: int
     learning_rate: float
-    rows: int = 4
-    row_tokens: int = 256
+    rows: int = 8
+    row_tokens: int = 128
     packing: bool = True
     accumulation: int = 1
     input_tokens: int = 256

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
@@ -34,6 +35,7 @@ CONFIG = "adapter_config.json"
 CARD = "README.md"
 
 _DIGEST_DIGITS = 16
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -184,9 +186,15 @@ class VersionDirectory:
         return verify(self.path(digest), base)
 
     def all(self) -> list[AdapterVersion]:
-        """Every whole version there is, by name; half-written ones are hidden behind a dot and not looked at."""
-        found = sorted(self.root.glob("*/" + MANIFEST)) if self.root.is_dir() else []
-        return [read(path.parent) for path in found if not path.parent.name.startswith(".")]
+        """Every readable version there is, by name. Half-written ones are hidden behind a dot and not looked at;
+        one whose manifest was changed is left out with a warning, and `verify` says what is wrong with it."""
+        versions = []
+        for path in sorted(self.root.glob("[!.]*/" + MANIFEST)) if self.root.is_dir() else []:
+            try:
+                versions.append(read(path.parent))
+            except VersionError as error:
+                _log.warning("%s", error)
+        return versions
 
 
 def _version(manifest: bytes) -> AdapterVersion:

@@ -1,0 +1,178 @@
+"""Training learns, weighs, stops where it must, and a run that was broken off ends with the same weights."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from endcloud.end import training
+from endcloud.end.adapters import attach
+from endcloud.end.base_model import BaseModel
+from endcloud.end.methods import LoRA, Method, PrefixTuning, PTuningV2, TrainingPlan, preset
+from endcloud.end.prompt_start import prompt_key_values, start_from_prompt
+from endcloud.end.training import PeftTrainer, rate_at
+from endcloud.end.versions import WEIGHTS, weights_of
+from endcloud.errors import TrainingError, UsageError, VersionError
+from endcloud.store.versions import StoredVersions
+from endcloud.testing.silent_progress import SilentProgress
+from endcloud.testing.tiny_base import SYSTEM, tiny_example
+
+METHODS: list[tuple[Method, float]] = [
+    (LoRA(dropout=0.1, targets="all"), 1e-2),
+    (PrefixTuning(16), 1e-2),
+    (PTuningV2(16), 1e-1),
+]
+EXAMPLES = [tiny_example(number) for number in range(12)]
+
+
+def trainer(
+    base: BaseModel, versions: StoredVersions, work: Path, number: int = 0, parent: str = "", **plan: float
+) -> PeftTrainer:
+    method, rate = METHODS[number]
+    chosen = replace(TrainingPlan(20, rate, rows=2, check_every=5), **plan)
+    return PeftTrainer(base, method, chosen, versions, system=SYSTEM, work=work, parent=parent)
+
+
+@pytest.mark.parametrize("number", range(3), ids=[method.name for method, _ in METHODS])
+def test_each_method_learns(
+    base: BaseModel, versions: StoredVersions, tmp_path: Path, progress: SilentProgress, number: int
+) -> None:
+    version = trainer(base, versions, tmp_path, number).train(EXAMPLES, EXAMPLES[:3], progress)
+    log = json.loads((versions.path(version.digest) / "training_log.json").read_text())
+    assert [step for step, _ in log["loss"]] == list(range(1, 21))
+    assert [step for step, _ in log["validation"]] == [0, 5, 10, 15, 20]
+    assert min(loss for _, loss in log["validation"]) < 0.6 * log["validation"][0][1]
+    assert progress.tasks[0].done == 20 and {"loss", "tokens_per_second"} <= progress.tasks[0].figures.keys()
+    assert versions.metrics(version.digest)["validation_loss"] < 4
+    assert version.examples == tuple(sorted(example.id for example in EXAMPLES))
+    assert not list(tmp_path.glob("checkpoint*"))
+
+
+class Killed(BaseException):
+    """Stands for the end of the process."""
+
+
+@pytest.mark.parametrize("number", range(3), ids=[method.name for method, _ in METHODS])
+def test_a_run_that_was_broken_off_ends_with_the_weights_of_an_unbroken_one(
+    glm: BaseModel,
+    versions: StoredVersions,
+    tmp_path: Path,
+    progress: SilentProgress,
+    number: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def broken(step: int, plan: TrainingPlan) -> float:
+        if step == 13:
+            raise Killed
+        return rate_at(step, plan)
+
+    monkeypatch.setattr(training, "rate_at", broken)
+    with pytest.raises(Killed):
+        trainer(glm, versions, tmp_path, number).train(EXAMPLES, EXAMPLES[:3], progress)
+    assert list(tmp_path.glob("checkpoint*")) and not versions.all()
+    monkeypatch.setattr(training, "rate_at", rate_at)
+    resumed = trainer(glm, versions, tmp_path, number).train(EXAMPLES, EXAMPLES[:3], progress)
+    assert progress.tasks[1].done == 20
+    path = versions.path(resumed.digest)
+    resumed_weights = weights_of(path)
+    path.rename(tmp_path / "aside")
+    unbroken = trainer(glm, versions, tmp_path / "else", number).train(EXAMPLES, EXAMPLES[:3], progress)
+    assert unbroken.digest == resumed.digest
+    assert all(torch.equal(weights_of(path)[name], tensor) for name, tensor in resumed_weights.items())
+
+
+def test_the_same_training_is_not_done_twice(
+    glm: BaseModel, versions: StoredVersions, tmp_path: Path, progress: SilentProgress
+) -> None:
+    first = trainer(glm, versions, tmp_path).train(EXAMPLES, [], progress)
+    assert trainer(glm, versions, tmp_path).train(EXAMPLES, [], progress) == first
+    assert len(progress.tasks) == 1 and first.digest in progress.said[0]
+    changed = trainer(glm, versions, tmp_path).train([*EXAMPLES[1:], replace(EXAMPLES[0], weight=0.5)], [], progress)
+    assert changed.digest != first.digest and len(versions.all()) == 2
+
+
+def test_what_is_excluded_is_never_trained_on(
+    glm: BaseModel, versions: StoredVersions, tmp_path: Path, progress: SilentProgress
+) -> None:
+    barred = [tiny_example(90, excluded="unrestorable"), tiny_example(91, weight=0.0)]
+    version = trainer(glm, versions, tmp_path, steps=2).train([*EXAMPLES, *barred], barred[:1], progress)
+    assert not {"e90", "e91"} & set(version.examples)
+    with pytest.raises(TrainingError, match="None of the 2"):
+        trainer(glm, versions, tmp_path).train(barred, [], progress)
+
+
+def test_a_loss_that_is_no_number_stops_training_with_advice(
+    glm: BaseModel, versions: StoredVersions, tmp_path: Path, progress: SilentProgress
+) -> None:
+    with pytest.raises(TrainingError, match="use a learning rate below"):
+        trainer(glm, versions, tmp_path, 0, learning_rate=1e30).train(EXAMPLES, [], progress)
+    assert not versions.all()
+
+
+@pytest.mark.parametrize("number", range(3), ids=[method.name for method, _ in METHODS])
+def test_training_goes_on_from_a_parent(
+    glm: BaseModel, versions: StoredVersions, tmp_path: Path, progress: SilentProgress, number: int
+) -> None:
+    parent = trainer(glm, versions, tmp_path, number).train(EXAMPLES, EXAMPLES[:3], progress)
+    before = versions.metrics(parent.digest)["validation_loss"]
+    child = trainer(glm, versions, tmp_path, number, parent.digest, steps=5).train(EXAMPLES, EXAMPLES[:3], progress)
+    assert child.parent == parent.digest
+    assert versions.metrics(child.digest)["validation_loss_before"] == pytest.approx(before, abs=1e-4)
+    with pytest.raises(VersionError, match="was trained by"):
+        trainer(glm, versions, tmp_path, (number + 1) % 3, parent.digest).train(EXAMPLES, [], progress)
+
+
+def test_the_base_is_left_as_it_was(
+    glm: BaseModel, versions: StoredVersions, tmp_path: Path, progress: SilentProgress
+) -> None:
+    before = {name: tensor.clone() for name, tensor in glm.model.state_dict().items()}
+    chance = torch.get_rng_state()
+    trainer(glm, versions, tmp_path).train(EXAMPLES, [], progress)
+    after = glm.model.state_dict()
+    assert before.keys() == after.keys() and all(torch.equal(before[name], after[name]) for name in before)
+    assert torch.equal(torch.get_rng_state(), chance)
+
+
+@pytest.mark.parametrize("method", [PrefixTuning(16), PTuningV2(16)], ids=lambda method: method.name)
+def test_a_prompt_method_starts_from_the_key_values_of_a_real_prompt(base: BaseModel, method: Method) -> None:
+    adapter, prompt = attach(base, method), list(range(270, 290))
+    wanted = prompt_key_values(adapter, prompt)
+    start_from_prompt(adapter, prompt)
+    found = adapter.key_values()
+    assert found is not None and (found - wanted).abs().max() < 0.05 * wanted.abs().max()
+    # The model, with those key/values in front, goes on as it does behind the prompt itself.
+    ids = torch.tensor([[300, 301, 302]])
+    behind = base.model(input_ids=torch.cat([torch.tensor([prompt[:16]]), ids], dim=1)).logits[0, -1]
+    in_front = adapter.peft(input_ids=ids, attention_mask=torch.ones_like(ids)).logits[0, -1]
+    assert torch.nn.functional.cosine_similarity(behind, in_front, dim=0) > 0.99
+
+
+def test_the_paper_preset_is_table_iv() -> None:
+    for name in ("lora", "prefix-tuning", "p-tuning-v2"):
+        method, plan = preset("paper", name)
+        assert (plan.learning_rate, plan.steps, plan.rows, plan.accumulation, plan.packing) == (
+            5e-5,
+            30_000,
+            1,
+            1,
+            False,
+        )
+        assert (plan.input_tokens, plan.output_tokens) == (256, 512)
+        if isinstance(method, LoRA):
+            assert (method.rank, method.alpha, method.dropout) == (8, 32, 0.1)
+        else:
+            assert method.virtual_tokens == 128
+    with pytest.raises(UsageError, match="'p-tuning-v1'"):
+        preset("paper", "p-tuning-v1")
+
+
+def test_the_rate_warms_up_and_falls_to_a_tenth() -> None:
+    plan = TrainingPlan(100, 1.0, warmup=0.1)
+    rates = [rate_at(step, plan) for step in range(100)]
+    assert rates[0] == pytest.approx(0.1) and max(rates) == rates[9] == 1.0
+    assert rates[9:] == sorted(rates[9:], reverse=True) and rates[-1] == pytest.approx(0.1, abs=0.01)
+    assert WEIGHTS == "adapter_model.safetensors"
