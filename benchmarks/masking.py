@@ -35,16 +35,17 @@ PEER = re.compile(
 
 PLAIN = [
     "满多少包邮呀",
-    "这个有货吗",
-    "能便宜点吗",
-    "什么时候发货",
-    "发什么快递",
-    "可以退吗",
-    "谢谢亲",
-    "颜色有哪些",
-    "洗了会缩水吗",
-    "150x200的多少钱",
+    "这个床单洗了会缩水吗，会不会掉色",
+    "你好，我昨天下的单什么时候能发货，能发顺丰吗",
+    "150x200的被子多少钱，有没有优惠券可以用",
+    "亲，您好，这款是纯棉的哦，建议冷水手洗，不要暴晒呢",
+    "亲，现在下单48小时内发货，默认发中通，满59元包邮的哦",
+    "可以七天无理由退换吗，运费谁出",
+    "好的谢谢，那我再看看",
+    "很抱歉给您带来不便了，这边马上帮您核实一下物流情况，请您稍等一下好吗",
+    "颜色和图片上的一样吗，有没有色差",
 ]
+
 PERSONAL = [
     "我的电话是13800138000，麻烦快点",
     "寄到杭州市西湖区文三路138号3栋2单元501",
@@ -82,21 +83,21 @@ HOSTILE: dict[str, Callable[[int], str]] = {
 
 
 def seconds(work: Callable[[], object], least: float = 0.0) -> float:
-    """The shortest of three runs, each repeated until it lasts `least` seconds; for one repetition."""
+    """Processor time of the shortest of three runs."""
     shortest = float("inf")
     for _ in range(3):
-        start, repetitions = time.perf_counter(), 0
-        while repetitions == 0 or time.perf_counter() - start < least:
+        start, repetitions = time.process_time(), 0
+        while repetitions == 0 or time.process_time() - start < least:
             work()
             repetitions += 1
-        shortest = min(shortest, (time.perf_counter() - start) / repetitions)
+        shortest = min(shortest, (time.process_time() - start) / repetitions)
     return shortest
 
 
 def messages(count: int) -> list[str]:
     """Short messages, one in ten with personal data; all different, so that nothing is remembered."""
     chosen = random.Random(1)
-    return [f"{chosen.choice(PERSONAL if at % 10 == 0 else PLAIN)} {at}" for at in range(count)]
+    return [f"{chr(0x5000 + at)}{chosen.choice(PERSONAL if at % 10 == 0 else PLAIN)}" for at in range(count)]
 
 
 def short_messages() -> None:

@@ -98,7 +98,7 @@ def masked(*contents: str) -> list[str]:
     return [message.content for message in MASKER.mask(texts(*contents)).messages]
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(TEXTS)
 @example("[电话_13800138000]")
 @example("[标记_1]13800138000[电话_1")
@@ -107,7 +107,7 @@ def test_masking_then_restoring_gives_back_any_text(text: str) -> None:
     assert conversation.restore(conversation.messages[0].content) == text
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(CONVERSATIONS)
 def test_masking_a_masked_conversation_changes_nothing(messages: list[Message]) -> None:
     conversation = MASKER.mask(messages)

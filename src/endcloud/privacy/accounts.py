@@ -17,7 +17,7 @@ _AT = re.compile(
     r"|#(?=[A-Za-z0-9-]{1,40}\.(?:com|cn|net))"
 )
 _AT_SIGN = re.compile("[@#特]|[aA][tT][ )\\]]")
-_LOCAL = re.compile(r"[A-Za-z0-9._%+\-]{1,64}$")
+_LOCAL = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._%+-"
 _DOMAIN = re.compile(
     r"(?:[A-Za-z0-9-]{1,63} {0,1}(?:\.|点| dot |\(dot\)) {0,1}){1,6}(?:[A-Za-z]{2,24})(?![A-Za-z0-9-])", re.IGNORECASE
 )
@@ -30,7 +30,7 @@ _CUED = re.compile(
     # After "is" any name of six characters or more; else one with a digit or mark in it, not a plain word.
     r"(?P<account>[A-Za-z](?(is)|(?=[A-Za-z_-]{0,18}[0-9_-]))[A-Za-z0-9_-]{5,19})(?![A-Za-z0-9_@.-])"
 )
-_CUED_SIGN = re.compile("[微威薇信宝扣]|[vVwW][xX]|[qQ]{2}|加[vV]|we?chat|alipay", re.IGNORECASE)
+_CUED_SIGN = re.compile("[微威薇信宝扣vVwWqQ加]|[aA]lipay")
 _ORDER_CODE = re.compile(
     r"(?:(?P<运单>快递单?号?|运单号?|物流单?号?|包裹号?|(?i:tracking)(?i: ?(?:number|no\.?|id))?)"
     r"|(?P<订单>订单(?:编?号|号码)?|单号|交易号|流水号|(?i:(?<![a-z])order)(?i: ?(?:number|no\.?|id))?))"
@@ -50,6 +50,8 @@ _COORDINATES = re.compile(
     r"(?<![0-9.])-?[0-9]{1,3}\.[0-9]{4,12}[°NSEWnsew]{0,2} ?[,/ ] ?-?[0-9]{1,3}\.[0-9]{4,12}[°NSEWnsew]{0,2}(?![0-9])"
 )
 
+_SIGN = re.compile("[@#特A-Za-z]|[0-9][^0-9]{0,2}[0-9]")
+
 # What every code of a sort has: most messages have none of it, and are not read further.
 _DIGITS = re.compile("[0-9][^0-9]{0,2}[0-9]")
 _LETTER = re.compile("[A-Za-z]")
@@ -63,6 +65,8 @@ _BIRTHDAY = re.compile(
 
 def find(text: str, catalogue: frozenset[str]) -> list[Finding]:
     """The accounts and codes of a view, in its offsets."""
+    if _SIGN.search(text) is None:
+        return []
     found = list(_emails(text)) if _AT_SIGN.search(text) else []
     if _CUED_SIGN.search(text):
         found += [Finding(_kind(match), *match.span("account")) for match in _CUED.finditer(text)]
@@ -88,10 +92,11 @@ def _kind(match: re.Match[str]) -> str:
 
 def _emails(text: str) -> Iterator[Finding]:
     for at in _AT.finditer(text):
-        local = _LOCAL.search(text, max(0, at.start() - 64), at.start())
-        domain = _DOMAIN.match(text, at.end(), at.end() + 254)
-        if local and domain:
-            yield Finding("邮箱", local.start(), domain.end())
+        before = text[max(0, at.start() - 64) : at.start()]
+        local = len(before) - len(before.rstrip(_LOCAL))
+        domain = _DOMAIN.match(text, at.end(), at.end() + 254) if local else None
+        if domain:
+            yield Finding("邮箱", at.start() - local, domain.end())
 
 
 def _is_credit_code(code: str) -> bool:

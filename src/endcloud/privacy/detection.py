@@ -8,13 +8,12 @@ this detector would still find, and reading a masked text again changes nothing.
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property, lru_cache
 from pathlib import Path
 
 from endcloud.privacy import accounts, addresses, names, numbers
-from endcloud.privacy.finding import Finding, merge
+from endcloud.privacy.finding import Finding, in_order, merge
 from endcloud.privacy.normalisation import view
 from endcloud.privacy.placeholders import FORGED, OPENING, PLACEHOLDER
 
@@ -61,18 +60,22 @@ class Detector:
         return self._remembered(text, known, apart)
 
     def _find(self, text: str, placeholders: frozenset[str], apart: _Spans) -> tuple[Finding, ...]:
-        literal: list[re.Match[str]] = []
+        marks = list(apart)
+        found: list[Finding] = []
         if OPENING.search(text):
             for start, end in _gaps(apart, len(text)):
-                literal += PLACEHOLDER.finditer(text, start, end)
-        found = [Finding(FORGED, *mark.span()) for mark in literal if mark[0] not in placeholders]
-        marks = sorted([*apart, *(mark.span() for mark in literal)])
+                for mark in PLACEHOLDER.finditer(text, start, end):
+                    marks.append(mark.span())
+                    if mark[0] not in placeholders:
+                        found.append(Finding(FORGED, *mark.span()))
+            marks.sort()
         for _ in range(_ROUNDS):
             new = self._read(text, marks)
             if not new:
-                return tuple(sorted(found))
+                return tuple(in_order(found))
             found += new
-            marks = sorted([*marks, *((finding.start, finding.end) for finding in new)])
+            marks += [(finding.start, finding.end) for finding in new]
+            marks.sort()
         return (Finding("号码", 0, len(text)),)
 
     def _read(self, text: str, masked: Sequence[tuple[int, int]]) -> list[Finding]:

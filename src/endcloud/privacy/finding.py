@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from operator import attrgetter
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(NamedTuple):
     """text[start:end] is personal data of `kind` (a name of `placeholders.KINDS`, or a shop's own)."""
 
     kind: str
     start: int
     end: int
 
-    def __lt__(self, other: Finding) -> bool:
-        """Findings of one text are in the order of their places."""
-        return (self.start, self.end) < (other.start, other.end)
+
+def in_order(findings: Iterable[Finding]) -> list[Finding]:
+    """Findings of one text, in the order of their places."""
+    return sorted(findings, key=attrgetter("start"))
 
 
 def merge(findings: Iterable[Finding]) -> list[Finding]:
@@ -25,6 +26,9 @@ def merge(findings: Iterable[Finding]) -> list[Finding]:
     The union is masked, not the longer one: cutting one of two overlapping findings would leave a rest that
     is personal too.
     """
+    findings = list(findings)
+    if len(findings) == 1:
+        return findings
     ranked = sorted(enumerate(findings), key=lambda pair: (pair[1].start, pair[0]))
     merged: list[tuple[int, Finding]] = []
     for rank, found in ranked:

@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from endcloud.errors import UnrestorableError
 from endcloud.privacy import numbers
 from endcloud.privacy.detection import Detector
-from endcloud.privacy.finding import Finding
+from endcloud.privacy.finding import Finding, in_order
 from endcloud.privacy.normalisation import view
 from endcloud.privacy.placeholders import FORGED, KINDS, OPENING, PLACEHOLDER, canonical, number_of, read, write
 from endcloud.types import Message
@@ -157,11 +157,11 @@ class ConversationMasker:
 
     def _with_findings(self, text: str, extra: list[Finding], placeholders: frozenset[str]) -> list[Finding]:
         """`extra` and what the detector finds beside it, sorted and apart."""
-        extra = sorted(extra)
+        extra = in_order(extra)
         found = self._detector.find(text, placeholders, tuple((part.start, part.end) for part in extra))
         if found and found[0].end - found[0].start == len(text):
             return list(found)
-        return sorted([*extra, *found])
+        return in_order([*extra, *found])
 
 
 class _Numbering:

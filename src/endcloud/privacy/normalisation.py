@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 #: Stands for a span that is already masked. No pattern matches it, so nothing is found across a mask.
 BARRIER = "\x00"
@@ -48,8 +48,7 @@ class _Characters(dict[int, str]):
 _CHARACTERS = _Characters()
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(NamedTuple):
     """`text` without disguises. `offsets[i]` is where character i came from; None where nothing shifted."""
 
     text: str
@@ -66,8 +65,10 @@ class View:
 
 def view(text: str, masked: Sequence[tuple[int, int]] = ()) -> View:
     """Takes the disguises off `text`; each span of `masked` (sorted, apart) becomes one BARRIER."""
-    plain = _plain(text)
-    if not masked and not _CUT.search(plain):
+    usual = _USUAL.fullmatch(text) is not None
+    # By the same rule whichever way is taken: one character for each character.
+    plain = text.replace("：", ":").replace("，", ",") if usual else text.translate(_CHARACTERS)
+    if not masked and (usual or not _CUT.search(plain)):
         return View(plain, None, len(text))
     pieces: list[str] = []
     offsets: list[int] = []
@@ -81,13 +82,6 @@ def view(text: str, masked: Sequence[tuple[int, int]] = ()) -> View:
             offsets.append(start)
         at = end
     return View("".join(pieces), offsets, len(text))
-
-
-def _plain(text: str) -> str:
-    """One character for each character of `text`, by the same rule whichever way is taken."""
-    if _USUAL.fullmatch(text):
-        return text.replace("：", ":").replace("，", ",")
-    return text.translate(_CHARACTERS)
 
 
 def _visible(plain: str, start: int, end: int) -> list[tuple[int, int]]:

@@ -37,6 +37,7 @@ def _runs(alphabet: str, least: int) -> re.Pattern[str]:
     return re.compile(rf"[{alphabet}](?:(?:{_SEPARATOR}){{0,3}}+[{alphabet}]){{{least - 1},}}+")
 
 
+_ANY_RUN = _runs(f"0-9{_CHINESE}{''.join(_SOUNDS.values())}", 5)
 _PLAIN_RUN = _runs("0-9", 5)
 _CHINESE_RUN = _runs(f"0-9{_CHINESE}", 7)
 _SPOKEN_RUN = _runs(f"0-9{_CHINESE}{''.join(_SOUNDS.values())}", 11)
@@ -81,6 +82,7 @@ _IN_PIECES = frozenset(("银行卡", "身份证号", "电话"))  # kinds whose s
 _MOBILE = re.compile(r"(?:00)?(?:86)?1[3-9][0-9]{9}")
 _LANDLINE = re.compile(r"(?:(?:00)?860?|0)(?:10|2[0-9]|[3-9][0-9]{2})[2-9][0-9]{6,7}|[48]00[0-9]{7}")
 _NORTH_AMERICA = re.compile(r"1?[2-9][0-9]{2}[2-9][0-9]{6}")
+_RESIDENT = re.compile(r"[1-9][0-9]{5}(?:18|19|20)[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])[0-9]{3}[0-9X]")
 _CARD = re.compile(r"(?:62|60|9[0-9]|4|5[0-9]|3[04-9]|2[2-7])[0-9]{11,17}")
 _NEARLY_DIGIT = re.compile(rf"[\d{_CHINESE}\u2460-\u2473\u20e3\ufe0f]")
 CROSSED_OUT = "X"  # what a caller writes over masked text before asking for split numbers
@@ -94,6 +96,8 @@ _MOST = 21  # digits in the longest number that is looked for
 def find(text: str, catalogue: frozenset[str]) -> list[Finding]:
     """The personal numbers of a view (see `normalisation`), in its offsets."""
     found: list[Finding] = []
+    if _ANY_RUN.search(text) is None:
+        return found
     quiet = text
     if _PLAIN_RUN.search(text):
         quiet = _HARMLESS.sub(lambda match: "\x01" * len(match[0]), text)
@@ -184,7 +188,7 @@ def _judge(text: str, offset: int, run: str, catalogue: frozenset[str]) -> list[
     found = []
     first = 0
     while first < len(groups):
-        cue = _cue(text, offset + groups[first].start())
+        cue = _cue(text, offset) if first == 0 else None  # only punctuation stands between the groups of a run
         kind, last = _longest(text, offset, groups, first, cue)
         if kind is None and _is_bare_number(groups[first].group(), cue, catalogue):
             kind = "生日" if cue == "生日" else "订单" if cue == "订单" else "号码"
@@ -311,6 +315,8 @@ def _is_resident(number: str) -> bool:
 
     The place of birth is not asked for: tables of places age, and a wrong place hides nobody.
     """
+    if _RESIDENT.fullmatch(number) is None:
+        return False
     from stdnum.cn import ric
     from stdnum.exceptions import ValidationError
 
