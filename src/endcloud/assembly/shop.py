@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from endcloud.errors import SettingsError, UsageError
-from endcloud.types import AdapterVersion, Example, Sampling, Split
+from endcloud.types import AdapterVersion, Example, Message, Sampling, Split
 
 if TYPE_CHECKING:
     from endcloud.cloud.budget import Prices
@@ -335,11 +335,17 @@ class Shop:
         return beside if beside.is_dir() else model
 
     def train_version(
-        self, choice: TrainingChoice, *, labelled: int | None = None, versions: StoredVersions | None = None
+        self,
+        choice: TrainingChoice,
+        *,
+        labelled: int | None = None,
+        versions: StoredVersions | None = None,
+        probe: Sequence[Sequence[Message]] = (),
     ) -> AdapterVersion:
         """Stage 3 by one choice of method, data and plan.
 
-        `labelled` bounds the training examples, for a learning curve; `versions` is where the version is kept.
+        `labelled` bounds the training examples, for a learning curve; `versions` is where the version is kept;
+        `probe` are conversations answered on the way, for a chart of how the replies get better.
         """
         from endcloud.end.mixture import mixture
         from endcloud.end.training import PeftTrainer
@@ -358,6 +364,7 @@ class Shop:
                 system=self.role,
                 work=self.directory.work,
                 parent=self.versions.get(choice.parent).digest if choice.parent else "",
+                probe=probe,
             )
             return trainer.train(
                 mixture(train, labels, data, share), mixture(validation, labels, data, share), self.progress

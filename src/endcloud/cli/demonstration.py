@@ -24,15 +24,16 @@ from endcloud.bundled.shop import load_shop
 from endcloud.bundled.truth import judge as judge_truth
 from endcloud.cli.profiles import make_shop
 from endcloud.end.generation import LocalEndModel
+from endcloud.end.versions import training_log
 from endcloud.errors import LearningError
 from endcloud.protocols import Progress
 from endcloud.scoring.bootstrap import Interval, interval
-from endcloud.scoring.charts import CurvePoint
+from endcloud.scoring.charts import Convergence, CurvePoint
 from endcloud.scoring.dual import DualScorer
 from endcloud.scoring.evaluation import FINAL, WHOLE_SPLIT, Item, Measure
 from endcloud.scoring.quality import Judged, Quality, measure
 from endcloud.store.directory import ShopDirectory, write_whole
-from endcloud.types import AdapterVersion, Example, Sampling
+from endcloud.types import AdapterVersion, Example, Message, Sampling
 
 METHODS = ("lora", "prefix-tuning", "p-tuning-v2")
 COMBINATIONS, PATTERNS = "unseen combinations", "unseen patterns"
@@ -43,6 +44,7 @@ _NOTES = (
     "not how well a real model serves a real shop.",
     "Right is what the shop's known truth says of a reply: its facts and its polarity, whatever the wording.",
 )
+PROBE = 60  # unseen combinations answered at every check of a training
 QUESTIONS = 300  # of each held-out kind: a share of 0.9 is then known to about ±0.035
 
 
@@ -117,14 +119,20 @@ def demonstrate(root: Path, progress: Progress, *, full: bool = False) -> Demons
         versions = {}
         for method in METHODS:
             with watch.stage(f"train {method}"):
-                versions[method] = shop.train_version(TrainingChoice(method))
+                versions[method] = shop.train_version(TrainingChoice(method), probe=held_out.probe())
         with watch.stage("scorers"):
             qualities = scorer_qualities(shop.scorer, bundled, held_out.questions[COMBINATIONS])
         with watch.stage("learning curve"):
             learning = learning_curves(shop, versions, held_out, full)
         with watch.stage("evaluate"):
             additions = Additions(
-                held_out.asked(shop), held_out.measures(), qualities, learning, notes=_NOTES, score_label="score"
+                asked=held_out.asked(shop),
+                measures=held_out.measures(),
+                qualities=qualities,
+                learning=learning,
+                training=convergence(shop, versions, held_out),
+                score_label="final score",
+                notes=_NOTES,
             )
             outcome = judge(
                 shop,
@@ -183,6 +191,10 @@ class HeldOut:
             for example in examples
         ]
 
+    def probe(self) -> list[tuple[Message, ...]]:
+        """Some of the unseen combinations, to be answered while a training goes on."""
+        return [question.messages for question in self.questions[COMBINATIONS][:PROBE]]
+
     def measures(self) -> dict[str, Measure]:
         """The truth, and the shop's manner, as measures; they say nothing about other parts."""
         meanings = {f"held-out-{q.id}": q.meaning for questions in self.questions.values() for q in questions}
@@ -235,6 +247,25 @@ def learning_curves(
         points.append(CurvePoint(labels, _answered(shop, held_out, shop.end_model(version.digest))))
         curves[method] = points
     return curves
+
+
+def convergence(shop: Shop, versions: Mapping[str, AdapterVersion], held_out: HeldOut) -> dict[str, Convergence]:
+    """How each training went: its loss, and the final score of the probe's replies at every check."""
+    examples = held_out.examples(COMBINATIONS)[:PROBE]
+    labels = shop.labels.of(example.id for example in examples)
+    cloud = [labels[example.id].text if example.id in labels else None for example in examples]
+    queries = [example.query for example in examples]
+
+    def score(replies: Sequence[str]) -> float:
+        scored = [shop.scorer.final(one) for one in shop.scorer.score_all(queries, replies, cloud)]
+        known = [value for value in scored if value is not None]
+        return sum(known) / len(known)
+
+    courses = {}
+    for method, version in versions.items():
+        log = training_log(shop.versions.path(version.digest))
+        courses[method] = Convergence(log.loss, [(step, score(replies)) for step, replies in log.replies])
+    return courses
 
 
 def _answered(shop: Shop, held_out: HeldOut, end: LocalEndModel) -> Interval:
