@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 
 import pytest
 
@@ -112,6 +113,46 @@ DISGUISES = [
     "1️⃣3️⃣8️⃣0️⃣0️⃣1️⃣3️⃣8️⃣0️⃣0️⃣0️⃣",
     "١٣٨٠٠١٣٨٠٠٠",
 ]
+
+
+CHINESE = str.maketrans("0123456789", "零幺二三四五六七八九")
+WIDE = str.maketrans("0123456789", "０１２３４５６７８９")
+CIRCLED = str.maketrans("0123456789", "⓪①②③④⑤⑥⑦⑧⑨")
+
+
+def _in_fives(separator: str) -> Callable[[str], str]:
+    return lambda number: separator.join(number[start : start + 5] for start in range(0, len(number), 5))
+
+
+DISGUISE = {
+    "full-width": lambda number: number.translate(WIDE),
+    "Chinese": lambda number: number.translate(CHINESE),
+    "circled": lambda number: number.translate(CIRCLED),
+    "zero-width": "\u200b".join,
+    "spaced": " ".join,
+    "dashed": "-".join,
+    "dotted": ".".join,
+    "commas": "，".join,
+    **{f"in fives {mark!r}": _in_fives(mark) for mark in " -./、*~"},
+}
+NUMBERS = {
+    "mobile": "手机13800138000",
+    "landline": "座机057186430000",
+    "resident ID": "身份证11010519491231002X",
+    "card": "退到6222020000001234566",
+    "order": "订单20241111888812",
+    "parcel": "运单7751234567890",
+    "QQ": "QQ12345678",
+}
+
+
+@pytest.mark.parametrize("number", NUMBERS.values(), ids=NUMBERS)
+@pytest.mark.parametrize("disguise", DISGUISE.values(), ids=DISGUISE)
+def test_no_digit_of_a_number_is_left_in_any_disguise(number: str, disguise: Callable[[str], str]) -> None:
+    start = next(at for at, letter in enumerate(number) if letter.isdigit())
+    text = f"{number[:start]}{disguise(number[start:])}，谢谢"
+    found = DETECTOR.find(text)
+    assert [(finding.start, finding.end) for finding in found] == [(start, len(text) - len("，谢谢"))]
 
 
 @pytest.mark.parametrize(("text", "kind", "hidden"), PERSONAL, ids=[text for text, _, _ in PERSONAL])

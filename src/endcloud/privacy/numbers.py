@@ -41,13 +41,14 @@ _ANY_RUN = _runs(f"0-9{_CHINESE}{''.join(_SOUNDS.values())}", 5)
 _PLAIN_RUN = _runs("0-9", 5)
 _CHINESE_RUN = _runs(f"0-9{_CHINESE}", 7)
 _SPOKEN_RUN = _runs(f"0-9{_CHINESE}{''.join(_SOUNDS.values())}", 11)
+_SOUND = re.compile(f"[{''.join(_SOUNDS.values())}]")
 _GROUP = re.compile(r"[0-9]+")
 _IS_SEPARATOR = re.compile(_SEPARATOR).match
 _MOBILE_WITHIN = re.compile(r"1[3-9][0-9]{9}")
 
 # What looks like a number of somebody and is not: a decimal or price, a date, a time of day.
 _HARMLESS = re.compile(
-    r"(?<![0-9.])[0-9]{1,5}\.[0-9]{1,2}(?![0-9]|\.[0-9])"
+    r"(?<![0-9.])(?:0|[1-9][0-9]{0,4})\.[0-9]{1,2}(?![0-9]|\.[0-9])"
     r"|[¥￥$€£] ?[0-9]{1,7}(?![0-9])(?:\.[0-9]{1,2}(?![0-9]))?"
     r"|(?<![0-9])[0-9]{1,8}(?= ?(?:元|块|rmb|RMB|[件个条双套米克次人万%]))"
     r"|(?<![0-9][-./])(?<![0-9])(?:19|20)[0-9]{2}([-./年])(?:1[0-2]|0?[1-9])(?:\1|月)(?:3[01]|[12][0-9]|0?[1-9])日?(?![0-9]|[-.][0-9])"
@@ -58,12 +59,13 @@ _HARMLESS = re.compile(
 _CUE = re.compile(
     r"(?P<goods>货号|款号|型号|编码|条形?码|批号|色号|尺码|商品(?:编号|号|[Ii][Dd])?|产品(?:编号)?|宝贝|链接|[sS][kK][uU]"
     r"|\b[Ii][Tt][Ee][Mm](?:\.[a-z.]{1,12}/)?|[?&]id=|\bEAN|\bISBN|\bMODEL|\b[Mm]odel)"
-    r"|(?P<运单>(?:快递|运单|物流|包裹)(?:单号|编?号)?|(?i:tracking|parcel|waybill))"
+    r"|(?P<运单>(?:快递|运单|物流|包裹)(?:单号|编?号)?|(?i:tracking|parcel|waybill)"
+    r"|(?<![A-Za-z])(?:S[\W_]?F|Y[\W_]?T|J[\W_]?T|J[\W_]?D|Z[\W_]?T[\W_]?O|S[\W_]?T[\W_]?O|E[\W_]?M[\W_]?S)(?![A-Za-z]))"
     r"|(?P<订单>订单|单号|交易号|流水号|售后单|(?i:\border))"
     r"|(?P<身份证号>身份证|证件)"
     r"|(?P<支付宝>支付宝(?:[账帐]号)?|(?i:alipay))"
     r"|(?P<微信>(?:微信|威信|薇信|[vV]信)(?:[账帐]号)?|(?i:\bvx|\bwx|wechat))"
-    r"|(?P<QQ>(?:[qQ]{2}|扣扣|企鹅)(?:[账帐]号)?)"
+    r"|(?P<QQ>(?:[qQ]{2}|加[qQ]|扣扣|企鹅)(?:[账帐]号)?)"
     r"|(?P<银行卡>卡号|银行卡|信用卡|储蓄卡|[账帐]号|(?i:\bcard|\baccount))"
     r"|(?P<电话>电话|手机|座机|联系|致电|热线|(?i:\btel|phone|\bcall|mobile|\bfax))"
     r"|(?P<生日>生日|出生|(?i:birth|\bdob))"
@@ -77,7 +79,7 @@ _CUED_LENGTH = {
     "QQ": (5, 12), "电话": (7, 12),
 }  # fmt: skip
 
-_IN_PIECES = frozenset(("银行卡", "身份证号", "电话"))  # kinds whose shortest form is also written in pieces
+_IN_PIECES = frozenset(("银行卡", "身份证号", "电话", "QQ"))  # kinds whose shortest form is also written in pieces
 
 _MOBILE = re.compile(r"(?:00)?(?:86)?1[3-9][0-9]{9}")
 _LANDLINE = re.compile(r"(?:(?:00)?860?|0)(?:10|2[0-9]|[3-9][0-9]{2})[2-9][0-9]{6,7}|[48]00[0-9]{7}")
@@ -105,9 +107,11 @@ def find(text: str, catalogue: frozenset[str]) -> list[Finding]:
             found += _judge(quiet, run.start(), run.group(), catalogue)
     if found:
         return found
-    for run in _CHINESE_RUN.finditer(quiet):
-        found += _judge(quiet, run.start(), run.group().translate(_DIGITS), catalogue)
-    return found or _homophones(quiet)
+    found = _homophones(quiet)
+    if not found:
+        for run in _CHINESE_RUN.finditer(quiet):
+            found += _judge(quiet, run.start(), run.group().translate(_DIGITS), catalogue)
+    return found
 
 
 def spoken(text: str) -> str:
@@ -177,7 +181,7 @@ def _homophones(text: str) -> list[Finding]:
             # Everyday words stand beside the number, so its ends are free, unless a digit goes on there.
             cut = letters[start - 1 : start].isdigit() and letters[start].isdigit()
             cut = cut or (letters[end - 1].isdigit() and letters[end : end + 1].isdigit())
-            if not cut and not re.sub(_SEPARATOR, "", letters[start:end]).isascii():
+            if not cut and _SOUND.search(letters, start, end):
                 found.append(Finding("电话", run.start() + start, run.start() + end))
     return found
 
@@ -209,7 +213,7 @@ def _longest(
     if single > _MOST:
         return "号码", first + single - 1
     digits = ""
-    kind, last = None, first
+    kind, last, is_called = None, first, False
     for at in range(first, len(groups)):
         digits += groups[at].group()
         if len(digits) > _MOST:
@@ -217,8 +221,9 @@ def _longest(
         if len(digits) >= 5:
             judged = _kind(text, offset, groups[first : at + 1], digits, cue)
             # What follows a telephone may make a card's checksum right by chance.
-            if judged is not None and not (kind == "电话" and judged == "银行卡"):
+            if judged is not None and not (is_called and judged == "银行卡"):
                 kind, last = judged, at
+                is_called = bool(_MOBILE.fullmatch(digits) or _LANDLINE.fullmatch(digits))
     if kind is None and single >= 8:
         return "号码", first + single - 1
     return kind, last
@@ -228,7 +233,7 @@ def _kind(text: str, offset: int, groups: Sequence[re.Match[str]], digits: str, 
     """What the joined digits of `groups` are, or None."""
     size = len(digits)
     whole = len(groups) == 1
-    if size == 17 and text[offset + groups[-1].end() :][:1] in ("x", "X") and _is_resident(digits + "X"):
+    if size == 17 and _LAST_X.match(text, offset + groups[-1].end()) and _is_resident(digits + "X"):
         return "身份证号"
     if size == 18 and _is_resident(digits):
         return "身份证号"
@@ -299,13 +304,15 @@ def _with_prefix(text: str, start: int) -> int:
     return start
 
 
+_LAST_X = re.compile(rf"(?:{_SEPARATOR}){{0,3}}[xX](?![A-Za-z])")
 _EXTENSION = re.compile(r" ?(?:转|ext\.?|#) ?[0-9]{1,6}(?![0-9])")
 
 
 def _with_suffix(text: str, kind: str, end: int) -> int:
     """A resident ID's last X and a telephone's extension belong to it."""
-    if kind == "身份证号" and text[end : end + 1] in ("x", "X"):
-        return end + 1
+    last = _LAST_X.match(text, end) if kind == "身份证号" else None
+    if last:
+        return last.end()
     extension = _EXTENSION.match(text, end) if kind == "电话" else None
     return extension.end() if extension else end
 
