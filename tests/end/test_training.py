@@ -12,14 +12,16 @@ import torch
 from endcloud.end import training
 from endcloud.end.adapters import attach
 from endcloud.end.base_model import BaseModel
+from endcloud.end.generation import LocalEndModel
 from endcloud.end.methods import LoRA, Method, PrefixTuning, PTuningV2, TrainingPlan, preset
 from endcloud.end.prompt_start import prompt_key_values, start_from_prompt
 from endcloud.end.training import PeftTrainer, rate_at
-from endcloud.end.versions import WEIGHTS, weights_of
+from endcloud.end.versions import training_log, weights_of
 from endcloud.errors import TrainingError, UsageError, VersionError
 from endcloud.store.versions import StoredVersions
 from endcloud.testing.silent_progress import SilentProgress
 from endcloud.testing.tiny_base import SYSTEM, tiny_example
+from endcloud.types import Sampling
 
 METHODS: list[tuple[Method, float]] = [
     (LoRA(dropout=0.1, targets="all"), 1e-2),
@@ -126,6 +128,21 @@ def test_training_goes_on_from_a_parent(
         trainer(glm, versions, tmp_path, (number + 1) % 3, parent.digest).train(EXAMPLES, [], progress)
 
 
+def test_the_log_keeps_replies_to_the_probe(
+    base: BaseModel, versions: StoredVersions, tmp_path: Path, progress: SilentProgress
+) -> None:
+    method, rate = METHODS[0]
+    plan = TrainingPlan(20, rate, rows=2, check_every=10)
+    probe = [EXAMPLES[0].messages, EXAMPLES[1].messages]
+    teacher = PeftTrainer(base, method, plan, versions, system=SYSTEM, work=tmp_path, probe=probe)
+    version = teacher.train(EXAMPLES, [], progress)
+    log = training_log(versions.path(version.digest))
+    assert [step for step, _ in log.replies] == [0, 10, 20] and not log.validation
+    model = LocalEndModel(base, versions, system=SYSTEM, version=version.digest)
+    now = [reply.text for reply in model.answer_all(probe, Sampling(max_tokens=64), progress)]
+    assert log.replies[-1][1] == now != log.replies[0][1]
+
+
 def test_the_base_is_left_as_it_was(
     glm: BaseModel, versions: StoredVersions, tmp_path: Path, progress: SilentProgress
 ) -> None:
@@ -175,4 +192,3 @@ def test_the_rate_warms_up_and_falls_to_a_tenth() -> None:
     rates = [rate_at(step, plan) for step in range(100)]
     assert rates[0] == pytest.approx(0.1) and max(rates) == rates[9] == 1.0
     assert rates[9:] == sorted(rates[9:], reverse=True) and rates[-1] == pytest.approx(0.1, abs=0.01)
-    assert WEIGHTS == "adapter_model.safetensors"

@@ -10,8 +10,9 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -25,14 +26,27 @@ _ADAM = ("exp_avg", "exp_avg_sq", "step")
 
 @dataclass
 class TrainingLog:
-    """What was measured on the way. Losses are nats a token; `best_step` is where validation was lowest."""
+    """What was measured on the way. Losses are nats a token; `best_step` is where validation was lowest.
+
+    `replies` are the answers to the trainer's probe questions at each check: (step, one text a question).
+    """
 
     loss: Curve = field(default_factory=list)
     validation: Curve = field(default_factory=list)
     best_step: int = 0
+    replies: list[tuple[int, list[str]]] = field(default_factory=list)
 
     def as_json(self) -> dict[str, object]:
-        return {"loss": self.loss, "validation": self.validation, "best_step": self.best_step}
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> TrainingLog:
+        return cls(
+            [(step, loss) for step, loss in values["loss"]],
+            [(step, loss) for step, loss in values["validation"]],
+            values["best_step"],
+            [(step, replies) for step, replies in values["replies"]],
+        )
 
 
 @dataclass(frozen=True)
@@ -78,12 +92,9 @@ def read_checkpoint(path: Path, fingerprint: str) -> Checkpoint | None:
     def group(prefix: str) -> dict[str, torch.Tensor]:
         return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
 
-    log = TrainingLog(
-        [(step, loss) for step, loss in about["loss"]],
-        [(step, loss) for step, loss in about["validation"]],
-        about["best_step"],
+    return Checkpoint(
+        fingerprint, about["step"], TrainingLog.from_json(about), group("weights/"), group("optimizer/"), group("best/")
     )
-    return Checkpoint(fingerprint, about["step"], log, group("weights/"), group("optimizer/"), group("best/"))
 
 
 def optimizer_tensors(optimizer: torch.optim.Optimizer, named: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:

@@ -15,6 +15,7 @@ from transformers import DynamicCache, PreTrainedModel
 
 from endcloud.end.adapters import cache_of
 from endcloud.end.batches import attention_mask, for_model
+from endcloud.end.chat_format import ChatFormat
 from endcloud.types import Finish, Sampling
 
 _SHRINK = 0.75
@@ -80,6 +81,28 @@ def decode(
             cache.batch_select_indices(keep)
             ids, positions, mask, rows = ids[keep], positions[keep], mask[keep], [rows[at] for at in still]
         mask = torch.cat([mask, mask.new_ones(len(rows), 1, 1, 1)], dim=3)
+
+
+def decode_all(
+    model: PreTrainedModel,
+    key_values: torch.Tensor | None,
+    prompts: Sequence[Sequence[int]],
+    sampling: Sampling,
+    stop_ids: frozenset[int],
+    numbers: Sequence[int] | None = None,
+) -> list[Draft]:
+    """The finished drafts of `decode`."""
+    drafts = [Draft() for _ in prompts]
+    for latest in decode(model, key_values, prompts, sampling, stop_ids, numbers=numbers):
+        drafts = latest
+    return drafts
+
+
+def stop_ids_of(chat_format: ChatFormat, model: PreTrainedModel) -> frozenset[int]:
+    """What ends a reply: the format's tokens and those that the model's own generation settings name."""
+    named = getattr(model.generation_config, "eos_token_id", None)
+    named = named if isinstance(named, list) else [named]
+    return frozenset(chat_format.stop_ids) | {int(index) for index in named if index is not None}
 
 
 @torch.no_grad()

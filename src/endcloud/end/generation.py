@@ -23,7 +23,7 @@ from endcloud.end import versions as version_files
 from endcloud.end.adapters import PROMPT_KEY, attach, check_state, load_lora
 from endcloud.end.base_model import BaseModel
 from endcloud.end.chat_format import ChatFormat, with_system
-from endcloud.end.decoding import Draft, batches_by_length, decode, settled
+from endcloud.end.decoding import Draft, batches_by_length, decode, decode_all, settled, stop_ids_of
 from endcloud.end.methods import LoRA
 from endcloud.protocols import Progress, Versions
 from endcloud.types import Delta, Message, Reply, Request, Sampling, Tokens
@@ -52,7 +52,7 @@ class _Engine:
     def __init__(self, base: BaseModel, versions: Versions, system: str, input_tokens: int) -> None:
         self.base, self.versions = base, versions
         self.format = ChatFormat(base.tokenizer)
-        self.stop_ids = _stop_ids(self.format, base.model)
+        self.stop_ids = stop_ids_of(self.format, base.model)
         self.byte_ids = frozenset(
             index for token, index in base.tokenizer.get_vocab().items() if _BYTE_TOKEN.fullmatch(token)
         )
@@ -152,22 +152,20 @@ class LocalEndModel:
         with progress.task(f"answer as {self.version}", len(prompts), "replies") as task:
             for numbers in chunks:
                 began = time.monotonic()
-                drafts = self._engine.thread.submit(self._draft, answering, prompts, numbers, sampling).result()
+                drafts = self._engine.thread.submit(
+                    decode_all,
+                    answering.model,
+                    answering.key_values,
+                    [prompts[number] for number in numbers],
+                    sampling,
+                    self._engine.stop_ids,
+                    numbers,
+                ).result()
                 seconds = (time.monotonic() - began) / len(numbers)
                 for number, draft in zip(numbers, drafts, strict=True):
                     replies[number] = self._reply(draft, len(prompts[number]), seconds)
                 task.advance(len(numbers))
         return [replies[number] for number in range(len(prompts))]
-
-    def _draft(
-        self, answering: Answering, prompts: Sequence[Sequence[int]], numbers: Sequence[int], sampling: Sampling
-    ) -> list[Draft]:
-        drafts: list[Draft] = [Draft() for _ in numbers]
-        chosen = [prompts[number] for number in numbers]
-        stop_ids = self._engine.stop_ids
-        for latest in decode(answering.model, answering.key_values, chosen, sampling, stop_ids, numbers=numbers):
-            drafts = latest
-        return drafts
 
     def _deltas(self, request: Request, abandoned: Event) -> Iterator[Delta]:
         """The pieces of one reply, in the device's thread; a character is held back until all its bytes are there."""
@@ -199,10 +197,3 @@ class LocalEndModel:
     def _prompt(self, answering: Answering, messages: Sequence[Message]) -> list[int]:
         """The prompt as in training: behind the version's sentence, at most its input length."""
         return self._engine.format.prompt_ids(with_system(answering.system, messages), answering.input_tokens)
-
-
-def _stop_ids(chat_format: ChatFormat, model: PreTrainedModel) -> frozenset[int]:
-    """What ends a reply: the format's tokens and those that the model's own generation settings name."""
-    named = getattr(model.generation_config, "eos_token_id", None)
-    named = named if isinstance(named, list) else [named]
-    return frozenset(chat_format.stop_ids) | {int(index) for index in named if index is not None}

@@ -56,11 +56,12 @@ def prompt_key_values(adapter: Adapter, prompt: Sequence[int]) -> torch.Tensor:
 def fit_last_layer(layer: nn.Linear, inner: torch.Tensor, wanted: torch.Tensor) -> None:
     """Ridge regression of `wanted` (n, out) on `inner` (n, in), bias included, written into the layer."""
     center, target = inner.mean(dim=0), wanted.mean(dim=0)
-    features, residual = (inner - center).double(), (wanted - target).double()
+    # On the CPU, since MPS knows no float64; it is 128 rows or so.
+    features, residual = (inner - center).cpu().double(), (wanted - target).cpu().double()
     gram = features @ features.T
-    gram += _RIDGE * gram.diagonal().mean() * torch.eye(len(gram), dtype=gram.dtype, device=gram.device)
+    gram += _RIDGE * gram.diagonal().mean() * torch.eye(len(gram), dtype=gram.dtype)
     weight = residual.T @ torch.linalg.solve(gram, features)
-    layer.weight.copy_(weight.to(layer.weight.dtype))
+    layer.weight.copy_(weight)
     layer.bias.copy_(target - center @ layer.weight.T)
 
 

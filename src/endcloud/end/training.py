@@ -25,7 +25,7 @@ from endcloud.end import versions as version_files
 from endcloud.end.adapters import Adapter, attach
 from endcloud.end.base_model import BaseModel
 from endcloud.end.batches import Batch, endless_rows, make_batch, pack, token_losses, weighted_loss
-from endcloud.end.chat_format import ChatFormat, Tokenized
+from endcloud.end.chat_format import ChatFormat, Tokenized, with_system
 from endcloud.end.checkpoint import (
     Checkpoint,
     TrainingLog,
@@ -33,15 +33,17 @@ from endcloud.end.checkpoint import (
     read_checkpoint,
     restore_optimizer,
 )
+from endcloud.end.decoding import decode_all, stop_ids_of
 from endcloud.end.methods import LoRA, Method, TrainingPlan, as_settings
 from endcloud.end.prompt_start import example_prompt, start_from_prompt
 from endcloud.errors import TrainingError, VersionError
 from endcloud.protocols import Progress, ProgressTask, Versions
-from endcloud.types import AdapterVersion, Example
+from endcloud.types import AdapterVersion, Example, Message, Sampling
 
 RECIPE = 1
 """Raised whenever a change of this code makes other weights from the same input."""
 
+_PROBE_TOKENS = 64
 _FINAL_RATE = 0.1
 """The share of the learning rate that the cosine ends with."""
 
@@ -50,7 +52,8 @@ class PeftTrainer:
     """Trains one method by one plan on one base; implements `protocols.Trainer`.
 
     `system` is the role sentence in front of every example, as in serving. `work` is a directory for the
-    checkpoint. `parent` is the version to go on from; empty to start from the base.
+    checkpoint. `parent` is the version to go on from; empty to start from the base. `probe` are conversations
+    answered at every check, so that a chart can show how replies get better; the log keeps the answers.
     """
 
     def __init__(
@@ -63,10 +66,12 @@ class PeftTrainer:
         system: str,
         work: Path,
         parent: str = "",
+        probe: Sequence[Sequence[Message]] = (),
     ) -> None:
         self.base, self.method, self.plan, self.versions = base, method, plan, versions
-        self.system, self.work, self.parent = system, work, parent
+        self.system, self.work, self.parent, self.probe = system, work, parent, probe
         self.format = ChatFormat(base.tokenizer)
+        self.stop_ids = stop_ids_of(self.format, base.model)
         self.pad_id = int(base.tokenizer.pad_token_id or 0)
 
     def train(self, train: Sequence[Example], validation: Sequence[Example], progress: Progress) -> AdapterVersion:
@@ -122,8 +127,8 @@ class PeftTrainer:
             restore_optimizer(optimizer, weights, checkpoint.optimizer)
             log, best, done = checkpoint.log, dict(checkpoint.best), checkpoint.step
             task.advance(done)
-        elif validation:
-            log.validation.append((0, self._validation_loss(adapter, validation)))
+        else:
+            self._check(adapter, validation, log, 0)
 
         rows_a_step = plan.rows * plan.accumulation
         rows = endless_rows(texts, packing=plan.packing, row_tokens=plan.row_tokens, seed=plan.seed)
@@ -149,7 +154,8 @@ class PeftTrainer:
                 torch.autograd.backward(loss)
                 loss_sum, weight_sum, seen = loss_sum + float(loss.detach()), weight_sum + weight, seen + batch.tokens
 
-            sums = reduce(torch.tensor([loss_sum, weight_sum], dtype=torch.float64, device=self.base.device), "sum")
+            exact = torch.float32 if self.base.device.type == "mps" else torch.float64  # MPS knows no float64
+            sums = reduce(torch.tensor([loss_sum, weight_sum], dtype=exact, device=self.base.device), "sum")
             mean_loss = float(sums[0] / sums[1])
             if not math.isfinite(mean_loss):
                 raise TrainingError(
@@ -167,8 +173,7 @@ class PeftTrainer:
             task.advance(1, loss=round(mean_loss, 4), tokens_per_second=round(rate))
 
             if (step + 1) % plan.check_every == 0 or step + 1 == plan.steps:
-                if validation:
-                    log.validation.append((step + 1, self._validation_loss(adapter, validation)))
+                self._check(adapter, validation, log, step + 1)
                 if not validation or log.validation[-1][1] <= min(loss for _, loss in log.validation):
                     best, log.best_step = adapter.trainable_state(), step + 1
                 if state.is_main_process:
@@ -186,9 +191,24 @@ class PeftTrainer:
             losses, segments = token_losses(adapter.model, batch, adapter.key_values(), compute)
         return weighted_loss(losses, segments, batch.weights)
 
+    def _check(self, adapter: Adapter, validation: Sequence[Batch], log: TrainingLog, step: int) -> None:
+        """Measures where the training stands, into the log."""
+        adapter.peft.eval()
+        if validation:
+            log.validation.append((step, self._validation_loss(adapter, validation)))
+        if self.probe:
+            log.replies.append((step, self._replies(adapter)))
+
+    @torch.no_grad()
+    def _replies(self, adapter: Adapter) -> list[str]:
+        """Greedy answers to the probe with the weights of now."""
+        limit, key_values = self.plan.input_tokens, adapter.key_values()
+        prompts = [self.format.prompt_ids(with_system(self.system, messages), limit) for messages in self.probe]
+        drafts = decode_all(adapter.model, key_values, prompts, Sampling(max_tokens=_PROBE_TOKENS), self.stop_ids)
+        return [self.format.text_of(draft.ids) for draft in drafts]
+
     @torch.no_grad()
     def _validation_loss(self, adapter: Adapter, batches: Sequence[Batch]) -> float:
-        adapter.peft.eval()
         sums = [self._loss(adapter, batch.to(self.base.device)) for batch in batches]
         return sum(float(loss) for loss, _ in sums) / sum(weight for _, weight in sums)
 
@@ -263,6 +283,7 @@ class PeftTrainer:
         """SHA-256 of everything that decides the weights."""
         about = [RECIPE, self.base.digest, str(self.base.compute), self.system, self.parent]
         digest = hashlib.sha256(json.dumps([about, as_settings(self.method, self.plan)], sort_keys=True).encode())
+        digest.update(json.dumps([[asdict(message) for message in messages] for messages in self.probe]).encode())
         for example in (*learned, *judged):
             digest.update(json.dumps(asdict(example), sort_keys=True).encode())
         return digest.hexdigest()

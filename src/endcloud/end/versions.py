@@ -23,6 +23,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 
 from endcloud.end.adapters import Adapter, check_finite
+from endcloud.end.checkpoint import TrainingLog
 from endcloud.end.methods import Method, method_from_settings
 from endcloud.errors import VersionError
 from endcloud.types import AdapterVersion
@@ -156,6 +157,14 @@ def weights_of(path: Path, name: str = WEIGHTS) -> dict[str, torch.Tensor]:
         return load((path / name).read_bytes())
     except (OSError, SafetensorError) as error:
         raise VersionError(f"The version {path.name!r} has no readable {name!r}: {error}; train it again.") from error
+
+
+def training_log(path: Path) -> TrainingLog:
+    """The loss curve, validation and probe replies of the training that made a version."""
+    try:
+        return TrainingLog.from_json(json.loads((path / LOG).read_bytes()))
+    except (OSError, ValueError, KeyError) as error:
+        raise VersionError(f"The version {path.name!r} has no readable {LOG}: {error}; train it again.") from error
 
 
 def method_of(version: AdapterVersion) -> Method:
