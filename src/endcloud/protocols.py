@@ -139,7 +139,10 @@ class Masker(Protocol):
         ...
 
     def unrestorable(self, context: Sequence[Message], reply: str) -> bool:
-        """Whether the (masked) reply holds a personal placeholder that its (masked) context lacks."""
+        """Whether the (masked) reply holds a placeholder that its (masked) context lacks.
+
+        A mark such as `<数字>` counts too: where the context has none, nobody can say what the number was.
+        """
         ...
 
 

@@ -61,7 +61,7 @@ _CUE = re.compile(
     r"|\b[Ii][Tt][Ee][Mm](?:\.[a-z.]{1,12}/)?|[?&]id=|\bEAN|\bISBN|\bMODEL|\b[Mm]odel)"
     r"|(?P<运单>(?:快递|运单|物流|包裹)(?:单号|编?号)?|(?i:tracking|parcel|waybill)"
     r"|(?<![A-Za-z])(?:S[\W_]?F|Y[\W_]?T|J[\W_]?T|J[\W_]?D|Z[\W_]?T[\W_]?O|S[\W_]?T[\W_]?O|E[\W_]?M[\W_]?S)(?![A-Za-z]))"
-    r"|(?P<订单>订单|单号|交易号|流水号|售后单|(?i:\border))"
+    r"|(?P<订单>订单|定单|单号|交易号|流水号|售后单|(?i:\border))"
     r"|(?P<身份证号>身份证|证件)"
     r"|(?P<支付宝>支付宝(?:[账帐]号)?|(?i:alipay))"
     r"|(?P<微信>(?:微信|威信|薇信|[vV]信)(?:[账帐]号)?|(?i:\bvx|\bwx|wechat))"
@@ -70,6 +70,7 @@ _CUE = re.compile(
     r"|(?P<电话>电话|手机|座机|联系|致电|热线|(?i:\btel|phone|\bcall|mobile|\bfax))"
     r"|(?P<生日>生日|出生|(?i:birth|\bdob))"
 )
+_ORDER_AFTER = re.compile(r"[,， ]?(?:的|这|那|这个|那个)?(?:订单|单子|单)")
 _NEAR = 32  # characters before a number in which a cue is looked for
 _GAP = re.compile(r"[^0-9。！？；\n]{0,7}|[ A-Za-z'#:]{0,16}")
 
@@ -195,7 +196,8 @@ def _judge(text: str, offset: int, run: str, catalogue: frozenset[str]) -> list[
         cue = _cue(text, offset) if first == 0 else None  # only punctuation stands between the groups of a run
         kind, last = _longest(text, offset, groups, first, cue)
         if kind is None and _is_bare_number(groups[first].group(), cue, catalogue):
-            kind = "生日" if cue == "生日" else "订单" if cue == "订单" else "号码"
+            end = offset + groups[first].end()
+            kind = "订单" if cue == "订单" or _ORDER_AFTER.match(text, end) else cue if cue == "生日" else "号码"
         if kind is None:
             first += 1
             continue
