@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -25,6 +25,8 @@ from endcloud.scoring import pictures
 from endcloud.scoring.bootstrap import Interval
 from endcloud.scoring.fonts import Lettering
 from endcloud.scoring.pictures import Picture, Theme, styles
+
+Rectangle = tuple[float, float, float, float]
 
 FEWEST_AXES = 3
 MOST_AXES = 12
@@ -46,10 +48,12 @@ def radar(
     if len(queries) < FEWEST_AXES:
         return None
     shown = list(queries)[:MOST_AXES]
+    legend = 0.55 + _inches(list(values)) + 0.45
+    size = (8.2 + legend + 0.3, 6.6)
 
     def draw(figure: Figure, theme: Theme, letter: Lettering) -> None:
         _heading(figure, theme, title, f"Equation 1, greedy replies to {len(shown)} queries")
-        axes = cast(PolarAxes, figure.add_axes((0.17, 0.09, 0.5, 0.7), projection="polar"))
+        axes = cast(PolarAxes, figure.add_axes(_within(size, 1.8, 0.75, 4.5, 4.5), projection="polar"))
         angles = np.linspace(0, 2 * math.pi, len(shown), endpoint=False)
         _web(axes, theme, angles)
         for angle, label in zip(angles, letter.together(shown), strict=True):
@@ -57,11 +61,12 @@ def radar(
         looks = styles(list(values), base, theme)
         for place, (version, numbers) in enumerate(values.items()):
             # Each thinner than the one below it, so that equal values do not hide one another.
-            width = max(1.4, 3.2 - 0.5 * place)
+            width = 1.6 if version == base else max(1.4, 3.4 - 0.5 * place)
             _polygon(axes, angles, list(numbers)[: len(shown)], looks[version], width)
-        _legend(figure, theme, {letter(v): (looks[v], _mean(list(n)[: len(shown)])) for v, n in values.items()})
+        panel = figure.add_axes(_within(size, 8.2, 2.2, legend, 3.0))
+        _legend(panel, theme, legend, {letter(v): (looks[v], _mean(list(n)[: len(shown)])) for v, n in values.items()})
 
-    return pictures.write(draw, directory, name, title, (9.6, 6.4))
+    return pictures.write(draw, directory, name, title, size)
 
 
 def bars(
@@ -77,15 +82,16 @@ def bars(
     versions = list(dict.fromkeys(version for by_version in measures.values() for version in by_version))
     columns = min(3, max(1, len(measures)))
     rows = math.ceil(len(measures) / columns)
-    height = 1.5 + rows * (0.75 + 0.42 * len(versions))
+    size = (0.3 + _inches(versions) + columns * 3.1, 1.5 + rows * (0.75 + 0.42 * len(versions)))
 
     def draw(figure: Figure, theme: Theme, letter: Lettering) -> None:
         _heading(figure, theme, title, subtitle)
-        top = 1 - 1.25 / height
+        top = 1 - 1.25 / size[1]
         panels = figure.subplots(
             rows, columns, squeeze=False,
             gridspec_kw={
-                "left": 0.13, "right": 0.985, "top": top, "bottom": 0.4 / height, "wspace": 0.12, "hspace": 0.5
+                "left": (0.3 + _inches(versions)) / size[0], "right": 0.985, "top": top, "bottom": 0.4 / size[1],
+                "wspace": 0.12, "hspace": 0.5,
             },
         )  # fmt: skip
         looks = styles(versions, base, theme)
@@ -99,7 +105,7 @@ def bars(
             names = [letter(version) for version in versions] if place % columns == 0 else [""] * len(versions)
             axes.set_yticks(range(len(versions)), names, color=theme.ink, fontsize=10)
 
-    return pictures.write(draw, directory, name, title, (10.4, height))
+    return pictures.write(draw, directory, name, title, size)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,11 +128,12 @@ def learning_curve(
 ) -> Picture:
     """A line a method. `versions` in the order of the other charts keep the colours the same."""
     order = list(dict.fromkeys((*versions, *curves)))
+    size = (7.5 + _ends_inches(curves), 5.2)
     numbers = sorted({point.labels for points in curves.values() for point in points})
 
     def draw(figure: Figure, theme: Theme, letter: Lettering) -> None:
         _heading(figure, theme, title, subtitle)
-        axes = figure.add_axes((0.09, 0.13, 0.72, 0.67))
+        axes = figure.add_axes(_within(size, 0.8, 0.68, 6.6, 3.5))
         looks = styles(order, base, theme)
         _frame(axes, theme)
         axes.set_ylim(0, 1.02)
@@ -153,7 +160,7 @@ def learning_curve(
             ends.append(_End(f"{letter(method)}  {y[-1]:.2f}", x[-1], y[-1], look.colour))
         _end_labels(figure, axes, ends)
 
-    return pictures.write(draw, directory, name, title, (9.0, 5.2))
+    return pictures.write(draw, directory, name, title, size)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,12 +184,13 @@ def convergence(
 ) -> Picture:
     """Two panels over the same steps, a line a method."""
     order = list(dict.fromkeys((*versions, *curves)))
+    size = (7.5 + _ends_inches(curves), 6.4)
 
     def draw(figure: Figure, theme: Theme, letter: Lettering) -> None:
         _heading(figure, theme, title, subtitle)
         looks = styles(order, base, theme)
-        upper = figure.add_axes((0.09, 0.47, 0.72, 0.37))
-        lower = figure.add_axes((0.09, 0.09, 0.72, 0.31), sharex=upper)
+        upper = figure.add_axes(_within(size, 0.8, 3.0, 6.6, 2.4))
+        lower = figure.add_axes(_within(size, 0.8, 0.6, 6.6, 2.0), sharex=upper)
         for axes, label in ((upper, score_label), (lower, "loss")):
             _frame(axes, theme)
             axes.set_ylabel(label)
@@ -207,7 +215,22 @@ def convergence(
         _end_labels(figure, upper, scores)
         _end_labels(figure, lower, losses)
 
-    return pictures.write(draw, directory, name, title, (9.0, 6.4))
+    return pictures.write(draw, directory, name, title, size)
+
+
+def _within(size: tuple[float, float], left: float, bottom: float, width: float, height: float) -> Rectangle:
+    """A place given in inches, as shares of a figure of `size` inches."""
+    return left / size[0], bottom / size[1], width / size[0], height / size[1]
+
+
+def _inches(names: Sequence[str]) -> float:
+    """Room for the longest of these names at 10 points; hanzi are twice as wide."""
+    return 0.15 + 0.085 * max((sum(2 if ord(sign) > 0x2E80 else 1 for sign in name) for name in names), default=0)
+
+
+def _ends_inches(names: Iterable[str]) -> float:
+    """Room for names in bold with a value behind each."""
+    return _inches([f"{name}  0.00" for name in names]) * 1.08 + 0.15
 
 
 def _heading(figure: Figure, theme: Theme, title: str, subtitle: str) -> None:
@@ -253,9 +276,9 @@ def _spoke_label(axes: PolarAxes, theme: Theme, angle: float, text: str) -> None
 
 
 def _wrapped(text: str) -> str:
-    """At most three lines of even length: of nine signs where the text is Chinese, of eighteen otherwise."""
+    """At most three lines of even length: of nine signs where the text is Chinese, of twenty otherwise."""
     wide = sum(1 for sign in text if ord(sign) > 0x2E80)
-    most = 9 if wide * 2 > len(text) else 18
+    most = 9 if wide * 2 > len(text) else 20
     width = math.ceil(len(text) / math.ceil(len(text) / most)) if text else most
     lines = textwrap.wrap(text, min(most, width + 1)) or [text]
     return "\n".join(lines[:3]) + ("…" if len(lines) > 3 else "")
@@ -281,18 +304,19 @@ def _polygon(
         axes.fill(around, radii, color=look.colour, alpha=0.05, zorder=2)
 
 
-def _legend(figure: Figure, theme: Theme, entries: Mapping[str, tuple[pictures.Style, float | None]]) -> None:
-    axes = figure.add_axes((0.8, 0.2, 0.19, 0.5))
+def _legend(axes: Axes, theme: Theme, width: float, entries: Mapping[str, tuple[pictures.Style, float | None]]) -> None:
+    """Names the lines; `width` of the panel in inches, which are the units of its x axis."""
     axes.set_axis_off()
-    axes.set_xlim(0, 1)
-    axes.set_ylim(0, 1)
-    axes.text(0, 0.97, "mean of these queries", fontsize=8.5, color=theme.muted)
+    axes.set_xlim(0, width)
+    axes.set_ylim(0, 3.0)
+    axes.text(0, 2.9, "mean of these queries", fontsize=8.5, color=theme.muted)
     for place, (name, (look, mean)) in enumerate(entries.items()):
-        y = 0.86 - 0.14 * place
-        axes.plot([0, 0.16], [y, y], color=look.colour, ls=look.line, lw=2)
-        axes.plot([0.08], [y], color=look.colour, marker=look.marker, ms=7, mew=0)
-        axes.text(0.22, y, name, va="center", fontsize=10)
-        axes.text(1, y, "–" if mean is None else f"{mean:.2f}", va="center", ha="right", fontsize=10, fontweight="bold")
+        y = 2.6 - min(0.42, 2.6 / len(entries)) * place
+        axes.plot([0, 0.4], [y, y], color=look.colour, ls=look.line, lw=2)
+        axes.plot([0.2], [y], color=look.colour, marker=look.marker, ms=7, mew=0)
+        axes.text(0.55, y, name, va="center", fontsize=10)
+        shown = "–" if mean is None else f"{mean:.2f}"
+        axes.text(width, y, shown, va="center", ha="right", fontsize=10, fontweight="bold")
 
 
 def _bar_panel(
@@ -335,7 +359,7 @@ def _end_labels(figure: Figure, axes: Axes, ends: Sequence[_End]) -> None:
     """Names each line in the right margin, pushed apart where two would overlap; a thin line leads there."""
     low, high = axes.get_ylim()
     right = axes.get_xlim()[1]
-    gap = (high - low) * 0.2 / (axes.get_position().height * float(figure.get_figheight()))  # 0.2 inches a line
+    gap = (high - low) * 0.22 / (axes.get_position().height * float(figure.get_figheight()))  # 0.22 inches a line
     for end, place in zip(ends, _spread([end.y for end in ends], gap, low, high), strict=True):
         axes.plot([end.x, right], [end.y, end.y], color=end.colour, lw=0.9, ls=(0, (1, 2)), alpha=0.6, zorder=1)
         axes.annotate(
