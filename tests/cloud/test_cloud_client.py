@@ -79,10 +79,7 @@ def test_every_failure_is_ours_and_asked_once(
     assert type(raised.value) is error and raised.value.retryable is retryable
     assert len(server.calls) == 1, "the SDK must not retry on its own"
     assert "secret-key-xyz" not in str(raised.value)
-    chain = raised.value
-    while chain is not None:  # a traceback shown with --debug must not carry the key's request either
-        assert type(chain).__module__ == "endcloud.errors" or chain.__suppress_context__ or chain.__context__ is None
-        chain = chain.__cause__  # type: ignore[assignment]
+    assert raised.value.__context__ is None and raised.value.__cause__ is None, "nothing of the SDK hangs on to it"
 
 
 def test_nothing_listening_is_unavailable() -> None:

@@ -10,9 +10,8 @@ no exception of the SDK or of the HTTP library below it leaves this file.
 from __future__ import annotations
 
 import asyncio
-import json
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
-from contextlib import aclosing, contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import aclosing
 from urllib.parse import urlsplit
 
 import httpx2
@@ -92,7 +91,8 @@ class OpenAICloud:
         Raises a `CloudError`: `CloudMalformedError` where the stream ends without a finish reason.
         """
         usage, finish, refused = Tokens(), None, False
-        with self._own_errors():
+        failure: CloudError | None = None
+        try:
             async with aclosing(self._chunks(request)) as chunks:
                 async for chunk in chunks:
                     usage = _tokens(chunk) or usage
@@ -102,6 +102,12 @@ class OpenAICloud:
                         text = choice.delta.content if choice.delta else None
                         if text:
                             yield Delta(text)
+        except Exception as error:
+            failure = self._own(error)
+        if failure is not None:
+            # Raised out here, so that the SDK's error is not even its context: that would hold the request, with the
+            # key, and keep the broken connection's generators alive until the event loop is gone.
+            raise failure
         if finish is None:
             raise CloudMalformedError(
                 f"The stream of {self.name!r} ended without a finish reason, so the answer was cut off; ask again."
@@ -153,22 +159,18 @@ class OpenAICloud:
             async for chunk in stream:
                 yield chunk
 
-    @contextmanager
-    def _own_errors(self) -> Iterator[None]:
-        """Turns what the SDK, the HTTP library and a broken body raise into our tree of errors."""
-        try:
-            yield
-        except CloudError:
-            raise
-        except (openai.OpenAIError, httpx2.HTTPError, httpx2.StreamError, httpx2.InvalidURL) as error:
-            raise self._translated(error) from None
-        except (json.JSONDecodeError, UnicodeDecodeError, AttributeError, KeyError, TypeError, ValueError) as error:
-            # The SDK does not check a chunk's form; what is not the protocol surfaces as any of these.
-            raise CloudMalformedError(
-                f"{self.name!r} sent something that is not the chat protocol ({type(error).__name__}); ask again."
-            ) from None
-        except OSError as error:
-            raise CloudUnavailableError(f"The connection to {self.host} broke ({type(error).__name__}).") from None
+    def _own(self, error: Exception) -> CloudError:
+        """What the SDK, the HTTP library, a broken body or a broken connection raised, in our tree of errors."""
+        if isinstance(error, CloudError):
+            return error
+        if isinstance(error, (openai.OpenAIError, httpx2.HTTPError, httpx2.StreamError, httpx2.InvalidURL)):
+            return self._translated(error)
+        if isinstance(error, OSError):
+            return CloudUnavailableError(f"The connection to {self.host} broke ({type(error).__name__}); ask again.")
+        # The SDK does not check a chunk's form: what is not the protocol surfaces as any error whatever.
+        return CloudMalformedError(
+            f"{self.name!r} sent something that is not the chat protocol ({type(error).__name__}); ask again."
+        )
 
     def _translated(self, error: Exception) -> CloudError:
         said = self._said(error)
