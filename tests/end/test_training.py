@@ -107,6 +107,16 @@ def test_what_is_excluded_is_never_trained_on(
         trainer(glm, versions, tmp_path).train(barred, [], progress)
 
 
+def test_a_version_lists_what_it_came_to_see_and_no_more(
+    glm: BaseModel, versions: StoredVersions, tmp_path: Path, progress: SilentProgress
+) -> None:
+    many = [tiny_example(number) for number in range(200)]
+    version = trainer(glm, versions, tmp_path, steps=3, packing=False).train(many, [], progress)
+    assert len(version.examples) == 3 * 2
+    version = trainer(glm, versions, tmp_path, 1, steps=3, packing=False).train(many, [], progress)
+    assert "e0" in version.examples, "a prompt method starts from the first examples"
+
+
 def test_a_loss_that_is_no_number_stops_training_with_advice(
     glm: BaseModel, versions: StoredVersions, tmp_path: Path, progress: SilentProgress
 ) -> None:

@@ -66,10 +66,15 @@ def fit_last_layer(layer: nn.Linear, inner: torch.Tensor, wanted: torch.Tensor) 
 
 
 def example_prompt(examples: Sequence[Tokenized], size: int) -> list[int]:
-    """Ids of whole training examples, one behind the other, until there are `size`: a prompt as this shop speaks."""
-    ids: list[int] = []
-    for example in examples:
-        if len(ids) >= size:
-            break
-        ids += example.ids
-    return ids[:size]
+    """Ids of whole training examples, one behind the other, cut at `size`: a prompt as this shop speaks."""
+    used = examples[: count_for_prompt(examples, size)]
+    return [index for example in used for index in example.ids][:size]
+
+
+def count_for_prompt(examples: Sequence[Tokenized], size: int) -> int:
+    """How many of the first examples fill a prompt of `size` ids."""
+    count, filled = 0, 0
+    while filled < size and count < len(examples):
+        filled += len(examples[count].ids)
+        count += 1
+    return count

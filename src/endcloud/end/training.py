@@ -12,10 +12,11 @@ import hashlib
 import json
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
+from typing import overload
 
 import torch
 from accelerate import PartialState
@@ -24,7 +25,7 @@ from accelerate.utils import reduce
 from endcloud.end import versions as version_files
 from endcloud.end.adapters import Adapter, attach
 from endcloud.end.base_model import BaseModel
-from endcloud.end.batches import Batch, endless_rows, make_batch, pack, token_losses, weighted_loss
+from endcloud.end.batches import Batch, Row, endless_rows, make_batch, pack, token_losses, weighted_loss
 from endcloud.end.chat_format import ChatFormat, Tokenized, with_system
 from endcloud.end.checkpoint import (
     Checkpoint,
@@ -35,7 +36,7 @@ from endcloud.end.checkpoint import (
 )
 from endcloud.end.decoding import decode_all, stop_ids_of
 from endcloud.end.methods import LoRA, Method, TrainingPlan, as_settings
-from endcloud.end.prompt_start import example_prompt, start_from_prompt
+from endcloud.end.prompt_start import count_for_prompt, example_prompt, start_from_prompt
 from endcloud.errors import TrainingError, VersionError
 from endcloud.protocols import Progress, ProgressTask, Versions
 from endcloud.types import AdapterVersion, Example, Message, Sampling
@@ -89,8 +90,8 @@ class PeftTrainer:
         if (known := self._known(fingerprint)) is not None:
             progress.say(f"Version {known.digest} was trained from exactly this before and is used again.")
             return known
-        texts = [self._tokenized(example) for example in learned]
-        rows_of_validation = self._validation_batches([self._tokenized(example) for example in judged])
+        texts = _Texts(learned, self._tokenized)
+        rows_of_validation = self._validation_batches(_Texts(judged, self._tokenized))
         devices = [self.base.device] if self.base.device.type == "cuda" else []
         began = time.monotonic()
         with (
@@ -99,7 +100,7 @@ class PeftTrainer:
         ):
             adapter = self._start(texts)
             log, tokens = self._learn(adapter, texts, rows_of_validation, fingerprint, task)
-        version = self._keep(adapter, [example.id for example in learned], fingerprint, log)
+        version = self._keep(adapter, [learned[number].id for number in self._seen(texts)], fingerprint, log)
         seconds = time.monotonic() - began
         figures = {"train_seconds": seconds, "train_tokens_per_second": tokens / seconds, **_figures(log)}
         if PartialState().is_main_process:
@@ -131,8 +132,7 @@ class PeftTrainer:
             self._check(adapter, validation, log, 0)
 
         rows_a_step = plan.rows * plan.accumulation
-        rows = endless_rows(texts, packing=plan.packing, row_tokens=plan.row_tokens, seed=plan.seed)
-        rows = islice(rows, done * rows_a_step, None)
+        rows = islice(self._rows(texts), done * rows_a_step, None)
         began, seen = time.monotonic(), 0
 
         for step in range(done, plan.steps):
@@ -218,6 +218,21 @@ class PeftTrainer:
         chunks = [rows[start : start + size] for start in range(0, len(rows), size)]
         return [make_batch([[texts[number] for number in row] for row in chunk], self.pad_id) for chunk in chunks]
 
+    def _rows(self, texts: Sequence[Tokenized]) -> Iterator[Row]:
+        plan = self.plan
+        return endless_rows(texts, packing=plan.packing, row_tokens=plan.row_tokens, seed=plan.seed)
+
+    def _seen(self, texts: Sequence[Tokenized]) -> list[int]:
+        """The numbers of the examples that the steps came to, and of those a prompt method started from."""
+        plan, start = self.plan, count_for_prompt(texts, self._prompt_tokens())
+        rows = islice(self._rows(texts), plan.steps * plan.rows * plan.accumulation)
+        return sorted({number for row in rows for number in row} | set(range(start)))
+
+    def _prompt_tokens(self) -> int:
+        """How many ids of a real prompt training starts from; 0 where it starts otherwise."""
+        starts = not self.parent and not isinstance(self.method, LoRA) and self.method.start == "prompt"
+        return self.method.virtual_tokens if starts and not isinstance(self.method, LoRA) else 0
+
     def _start(self, texts: Sequence[Tokenized]) -> Adapter:
         """A fresh adapter; from the parent, from a real prompt, or at random by the seed."""
         torch.manual_seed(self.plan.seed)
@@ -227,8 +242,8 @@ class PeftTrainer:
             adapter.model.set_attn_implementation("eager")
         if self.parent:
             self._load_parent(adapter)
-        elif not isinstance(self.method, LoRA) and self.method.start == "prompt":
-            start_from_prompt(adapter, example_prompt(texts, self.method.virtual_tokens))
+        elif size := self._prompt_tokens():
+            start_from_prompt(adapter, example_prompt(texts, size))
         return adapter
 
     def _load_parent(self, adapter: Adapter) -> None:
@@ -290,6 +305,30 @@ class PeftTrainer:
 
     def _checkpoint_path(self, fingerprint: str) -> Path:
         return self.work / f"checkpoint-{fingerprint[:16]}.safetensors"
+
+
+class _Texts(Sequence[Tokenized]):
+    """Examples as ids, made when first asked for: a short training of a large corpus reads little of it."""
+
+    def __init__(self, examples: Sequence[Example], tokenized: Callable[[Example], Tokenized]) -> None:
+        self._examples, self._tokenized = examples, tokenized
+        self._made: dict[int, Tokenized] = {}
+
+    def __len__(self) -> int:
+        return len(self._examples)
+
+    @overload
+    def __getitem__(self, number: int) -> Tokenized: ...
+    @overload
+    def __getitem__(self, number: slice) -> list[Tokenized]: ...
+    def __getitem__(self, number: int | slice) -> Tokenized | list[Tokenized]:
+        if isinstance(number, slice):
+            return [self[each] for each in range(*number.indices(len(self)))]
+        if not 0 <= number < len(self):
+            raise IndexError(number)
+        if number not in self._made:
+            self._made[number] = self._tokenized(self._examples[number])
+        return self._made[number]
 
 
 def rate_at(step: int, plan: TrainingPlan) -> float:
