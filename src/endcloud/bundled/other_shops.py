@@ -69,6 +69,38 @@ _SYNONYMS: tuple[tuple[str, ...], ...] = (
     ("为什么", "为啥", "怎么"),
     ("一下", "下"),
 )
+_REPLY_SYNONYMS: tuple[tuple[str, ...], ...] = (
+    ("免邮费", "免运费", "包邮", "免邮"),
+    ("邮费", "运费", "快递费"),
+    ("寄出", "发出", "寄走", "发走", "发货"),
+    ("送达", "签收", "收到"),
+    ("修改", "更改"),
+    ("收货信息", "收货地址"),
+    ("可以", "都可以", "能够"),
+    ("退还", "退回", "退款", "打款"),
+    ("补寄", "补发", "重新发货", "重发"),
+    ("未动", "不动", "没更新", "没动静"),
+    ("售价", "价格是", "单价", "价格"),
+    ("采用", "用的是", "用"),
+    ("规格为", "尺寸是", "规格是", "长宽"),
+    ("优惠券", "立减券", "券"),
+    ("立减", "少付", "优惠"),
+    ("奖励", "红包", "现金"),
+    ("晒单", "晒图", "带图评价"),
+    ("购买", "下单"),
+    ("附赠", "赠送"),
+    ("保修期", "保修", "质保"),
+    ("仓库位于", "仓库在", "发货地是"),
+    ("预计", "大约", "一般", "大概"),
+    ("之内", "内", "以内"),
+    ("本店", "我们", "小店", "店里", "我家", "我们家"),
+    ("人工服务", "客服"),
+    ("答复", "回复", "处理"),
+    ("付款", "支付"),
+    ("开具", "开好", "开出"),
+    ("破损", "损坏"),
+    ("调换", "换货", "更换"),
+)
 _TRIES = 30
 _SLOT = re.compile(r"\{[^{}]*\}")
 
@@ -80,10 +112,12 @@ class Mix:
     `stated` is the share in which the asked policies stand in the system message: more of it makes a base
     that copies well and knows less. `turns` weighs conversations of one, two, three … questions. `distractors` is
     how many policies stand there beside the asked ones, at most. `varied` is the share of questions whose
-    wording is changed by synonyms, `dropped` the share that loses a character. `invented` is the share of names
-    and facts made up of random characters or digits: more of it makes a base that can take over any word. `repeated` is the
-    share of questions that ask an earlier one again in other words: what the shop said once it says again, so a
-    base learns to take answers from the conversation, and a prompt method has something to start from.
+    wording is changed by synonyms, `dropped` the share that loses a character, `reworded` the share of replies
+    and policies changed by synonyms: more of each makes a base that is at home in wordings it has not seen.
+    `invented` is the share of names and facts made up of random characters or digits: more of it makes a base
+    that can take over any word. `repeated` is the share of questions that ask an earlier one again in other
+    words: what the shop said once it says again, so a base learns to take answers from the conversation, and a
+    prompt method has something to start from.
     """
 
     stated: float = 0.55
@@ -93,6 +127,7 @@ class Mix:
     invented: float = 0.4
     repeated: float = 0.25
     dropped: float = 0.1
+    reworded: float = 0.7
 
 
 @dataclass(slots=True)
@@ -139,6 +174,7 @@ class _Writer:
         self._mix = mix
         self._intents = [intent for intent in shop.intents.values() if intent.other_shops]
         self._statements = _statements(shop)
+        self._answers = {intent.name: _answers(shop, intent) for intent in self._intents}
         self._own_replies = {blanked(reply) for intent in shop.intents.values() for reply in intent.replies}
         self._held_out = {blanked(pattern) for intent in shop.intents.values() for pattern in intent.held_out}
         self._own_names = {name for slot in shop.slots.values() for row in slot.here for name in slot.names(row)}
@@ -216,10 +252,16 @@ class _Writer:
 
     def _reply(self, other: OtherShop, intent: Intent, row: str) -> str:
         while intent.name not in other.sentences:
-            sentence = other.in_its_manner(self._draw.choice(intent.other_shops))
+            sentence = other.in_its_manner(self._worded(self._draw.choice(self._answers[intent.name])))
             if blanked(sentence) not in self._own_replies:
                 other.sentences[intent.name] = sentence
         return self._fill(other, other.sentences[intent.name], row)
+
+    def _worded(self, sentence: str) -> str:
+        """Another shop's sentence, most often with a few words replaced by their synonyms."""
+        if self._draw.random() >= self._mix.reworded:
+            return sentence
+        return _synonyms(sentence, self._draw, _REPLY_SYNONYMS)
 
     def _question(self, other: OtherShop, asked: Sequence[tuple[Intent, str]]) -> tuple[Intent, str, str]:
         """The next question: often a follow-up to the one before, where that allows one."""
@@ -249,7 +291,7 @@ class _Writer:
         for the held-out questions."""
         draw, mix = self._draw, self._mix
         for _ in range(_TRIES):
-            wording = _synonyms(pattern, draw) if draw.random() < mix.varied else pattern
+            wording = _synonyms(pattern, draw, _SYNONYMS) if draw.random() < mix.varied else pattern
             if draw.random() < mix.dropped:
                 wording = _shortened(wording, draw)
             given = _fillers(draw)
@@ -280,7 +322,7 @@ class _Writer:
             by = shop.values[value].by
             wanted.add((value, draw.choice(other.rows[by]) if by else ""))
         lines = [
-            self._fill(other, draw.choice(self._statements[value]), row)
+            self._fill(other, self._worded(draw.choice(self._statements[value])), row)
             for value, row in sorted(wanted)
             if self._statements[value]
         ]
@@ -289,13 +331,21 @@ class _Writer:
 
 
 def _statements(shop: Shop) -> dict[str, list[str]]:
-    """For each value the sentences that can state it in a policy: other shops' own reply wordings."""
+    """For each value the sentences that can state it in a policy: other shops' own wordings, and the rules' forms."""
+    rules = [rule for rule in shop.rules() if slots_of(rule)]
     found: dict[str, list[str]] = {value: [] for value in shop.values}
-    for intent in shop.intents.values():
-        for reply in intent.other_shops:
-            for value in slots_of(reply) & found.keys():
-                found[value].append(reply)
+    for sentence in (*(reply for intent in shop.intents.values() for reply in intent.other_shops), *rules):
+        for value in slots_of(sentence) & found.keys():
+            found[value].append(sentence)
     return found
+
+
+def _answers(shop: Shop, intent: Intent) -> list[str]:
+    """What another shop may answer to an intent: its own wordings, or the rule that states the very same facts."""
+    rules = [
+        rule for rule in shop.rules() if intent.values and slots_of(rule) & shop.values.keys() == set(intent.values)
+    ]
+    return [*intent.other_shops, *rules * 2]
 
 
 def _characters(shop: Shop) -> list[str]:
@@ -316,11 +366,11 @@ def _fillers(draw: random.Random) -> dict[str, str]:
     }
 
 
-def _synonyms(pattern: str, draw: random.Random) -> str:
-    """Up to three words of the pattern replaced by words that customers use alike; slots stay."""
-    groups = [group for group in _SYNONYMS if any(word in pattern for word in group)]
+def _synonyms(pattern: str, draw: random.Random, known: Sequence[Sequence[str]]) -> str:
+    """Up to three words of the pattern replaced by words that are used alike; slots stay."""
+    groups = [group for group in known if any(word and word in pattern for word in group)]
     for group in draw.sample(groups, min(len(groups), draw.randint(1, 3))):
-        word = max((word for word in group if word in _SLOT.sub("", pattern)), key=len, default="")
+        word = max((word for word in group if word and word in _SLOT.sub("", pattern)), key=len, default="")
         if word:
             parts = re.split(r"(\{[^{}]*\})", pattern)
             other = draw.choice(group)

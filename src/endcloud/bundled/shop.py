@@ -133,6 +133,10 @@ class Shop:
         """`policies.md` as the shop's owner would write it: a line a rule, a table's rule once a row."""
         return "\n".join(line for template in _text("policies.md").splitlines() for line in self._expand(template))
 
+    def rules(self) -> list[str]:
+        """The rules of `policies.md` as templates, their slots open."""
+        return [line.removeprefix("- ") for line in _text("policies.md").splitlines() if line.startswith("- ")]
+
     def catalogue(self) -> str:
         """`catalogue.csv`: a row a product, in UTF-8 with a header."""
         return _text("catalogue.csv")
