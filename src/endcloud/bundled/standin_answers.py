@@ -1,9 +1,10 @@
 """Answers a request from what stands in its prompt: the nearest pairs by meaning, held against rules and rows.
 
 The nearest pairs vote: answers of one shape stand together, so that a careless answer among good ones loses, and
-the winner's newest-matching member is taken over. Its facts are then corrected by the shop's rules (policies win
-over pairs) and by the catalogue row of the product in question. Without pairs the nearest rule is stated, without
-rules and pairs a general assistant speaks. Deterministic: equal requests have equal answers.
+the winners' best agreed member is taken over. What it states of a product comes from that product's row, and its
+other facts give way to the shop's rules (policies win over pairs). Without a near pair the nearest rule is stated,
+without rules and pairs a general assistant speaks. Deterministic, and safe to use from several threads: nothing is
+kept but caches of what was parsed. The weights below were chosen on the bundled shop's questions.
 """
 
 from __future__ import annotations
@@ -53,12 +54,16 @@ class Knowledge:
     blocks: tuple[tuple[tuple[Pair, ...], meaning.MeaningIndex], ...]
     rules: Rules
     manner: str
-    opening: str
+    opening: str  # the character that most answers begin with: one without it is likely careless
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A question in its conversation: its features, its notions and what it is about."""
+    """A question in its conversation: its features, its notions and what it is about.
+
+    `said` is the question with the earlier one that a short follow-up leans on, `numbers` are its own numbers, and
+    `bare` says that it is a number and nothing else.
+    """
 
     text: str
     features: meaning.Features
