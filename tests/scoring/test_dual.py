@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import pytest
 from hypothesis import given
@@ -101,3 +102,25 @@ def test_a_scorer_that_leaves_its_range_is_caught() -> None:
 def test_alpha_must_be_a_share() -> None:
     with pytest.raises(ModelError, match=r"alpha of the final score is 1\.5"):
         DualScorer(TableScorer("a", {}), TableScorer("b", {}), alpha=1.5)
+
+
+def test_progress_counts_the_pairs_that_are_asked() -> None:
+    counted: dict[str, list[int]] = {}
+
+    class Counting:
+        def say(self, sentence: str) -> None: ...
+
+        @contextmanager
+        def task(self, name: str, total: int | None, unit: str) -> Iterator[Counting]:
+            self.steps = counted.setdefault(name, [])
+            assert total == (1200 if name == "alike" else 1201)
+            yield self
+
+        def advance(self, steps: int = 1, **figures: float | str) -> None:
+            self.steps.append(steps)
+
+    replies: list[str | None] = [f"reply {i}" for i in range(1200)]
+    scores = scorer({}, {}).score_all(["q"] * 1200, replies, ["c"] * 1200, Counting())
+    assert len(scores) == 1200
+    assert {name: sum(steps) for name, steps in counted.items()} == {"alike": 1200, "apt": 1201}
+    assert len(counted["alike"]) > 1

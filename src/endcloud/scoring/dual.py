@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from contextlib import nullcontext
 
 from endcloud.errors import ModelError
-from endcloud.protocols import Scorer
+from endcloud.protocols import Progress, Scorer
 from endcloud.types import Rule, Score
 
 Pair = tuple[str, str]
+
+_AT_ONCE = 512  # pairs between two signs of progress
 
 
 class DualScorer:
@@ -45,15 +48,20 @@ class DualScorer:
         return _identity(self.similarity), _identity(self.relevance)
 
     def score_all(
-        self, queries: Sequence[str], end_replies: Sequence[str | None], cloud_replies: Sequence[str | None]
+        self,
+        queries: Sequence[str],
+        end_replies: Sequence[str | None],
+        cloud_replies: Sequence[str | None],
+        progress: Progress | None = None,
     ) -> list[Score]:
         """The parts of Equation 1 for each (query, end reply, cloud reply), in order.
 
         A reply that does not exist (None) leaves the parts that need it None. An empty reply is a reply, and scores 0.
         """
         triples = list(zip(queries, end_replies, cloud_replies, strict=True))
-        alike = _ask(self.similarity, [(end, cloud) for _, end, cloud in triples])
-        both = _ask(self.relevance, [(q, end) for q, end, _ in triples] + [(q, cloud) for q, _, cloud in triples])
+        alike = _ask(self.similarity, [(end, cloud) for _, end, cloud in triples], progress)
+        asked = [(q, end) for q, end, _ in triples] + [(q, cloud) for q, _, cloud in triples]
+        both = _ask(self.relevance, asked, progress)
         answers, clouds = both[: len(triples)], both[len(triples) :]
         return [
             Score(similarity, relevance, cloud_relevance, self.scorers)
@@ -73,10 +81,18 @@ def _identity(scorer: Scorer) -> str:
     return f"{scorer.name}@{scorer.digest[:12]}"
 
 
-def _ask(scorer: Scorer, pairs: Sequence[tuple[str | None, str | None]]) -> list[float | None]:
+def _ask(
+    scorer: Scorer, pairs: Sequence[tuple[str | None, str | None]], progress: Progress | None
+) -> list[float | None]:
     """Scores each distinct whole pair once; None for a pair with a side missing."""
-    whole: dict[Pair, None] = {(a, b): None for a, b in pairs if a is not None and b is not None}
-    values = dict(zip(whole, scorer.score(list(whole)), strict=True))
+    whole = list(dict.fromkeys((a, b) for a, b in pairs if a is not None and b is not None))
+    values: dict[Pair, float | None] = {}
+    with progress.task(scorer.name, len(whole), "pair") if progress else nullcontext() as task:
+        for start in range(0, len(whole), _AT_ONCE):
+            some = whole[start : start + _AT_ONCE]
+            values |= zip(some, scorer.score(some), strict=True)
+            if task:
+                task.advance(len(some))
     return [_checked(scorer, values[a, b]) if a is not None and b is not None else None for a, b in pairs]
 
 

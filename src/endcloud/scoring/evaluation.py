@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 
+from endcloud.protocols import Progress
 from endcloud.scoring.bootstrap import Interval, Resamples
 from endcloud.scoring.dual import DualScorer
 from endcloud.scoring.overlap import overlap
@@ -155,6 +156,7 @@ def evaluate(
     measures: Mapping[str, Measure] | None = None,
     resamples: int = 2000,
     seed: int = 0,
+    progress: Progress | None = None,
 ) -> Evaluation:
     """Scores every reply of every version and summarises.
 
@@ -166,7 +168,7 @@ def evaluate(
     """
     _check(items, replies)
     extra = dict(measures or {})
-    results = tuple(_results(items, replies, scorer, extra))
+    results = tuple(_results(items, replies, scorer, extra, progress))
     names = (FINAL, "similarity", "relevance", *(OVERLAPS if any(i.recorded for i in items) else ()), *extra)
     summaries, differences = _summarise(items, list(replies), base, names, results, resamples, seed)
     return Evaluation(
@@ -193,7 +195,11 @@ def _check(items: Sequence[Item], replies: Mapping[str, Replies]) -> None:
 
 
 def _results(
-    items: Sequence[Item], replies: Mapping[str, Replies], scorer: DualScorer, measures: Mapping[str, Measure]
+    items: Sequence[Item],
+    replies: Mapping[str, Replies],
+    scorer: DualScorer,
+    measures: Mapping[str, Measure],
+    progress: Progress | None,
 ) -> Iterator[Result]:
     rows = [
         (item, version, decoding, reply)
@@ -201,7 +207,8 @@ def _results(
         for decoding, texts in given.by_decoding().items()
         for item, reply in zip(items, texts, strict=True)
     ]
-    scores = scorer.score_all([row[0].query for row in rows], [row[3] for row in rows], [row[0].cloud for row in rows])
+    queries, said, cloud = [row[0].query for row in rows], [row[3] for row in rows], [row[0].cloud for row in rows]
+    scores = scorer.score_all(queries, said, cloud, progress)
     for (item, version, decoding, reply), score in zip(rows, scores, strict=True):
         measured = _measured(item, reply, measures)
         yield Result(item, version, decoding, reply, score, scorer.final(score), scorer.rule(score), measured)
