@@ -17,6 +17,8 @@ from typing import Literal
 
 Kind = Literal["number", "date", "time", "size", "material", "yes/no"]
 
+# Texts up to this many characters are remembered: utterances and rules are read again and again, essays are not.
+_REMEMBERED = 2_000
 _MARK = re.compile(r"\[[^\[\]\n]{1,24}\]|<[一-鿿]{1,8}>")
 
 
@@ -52,7 +54,7 @@ class Fact:
 
 def facts_in(text: str) -> frozenset[Fact]:
     """Every fact that `text` states. Statements only: 包邮吗, 能不能 and 是不是 affirm nothing."""
-    return _facts_in(text)
+    return _facts_in(text) if len(text) <= _REMEMBERED else _facts_in.__wrapped__(text)
 
 
 def stated(text: str) -> frozenset[Fact]:
@@ -114,6 +116,11 @@ def _facts_in(text: str) -> frozenset[Fact]:
 
 def normalise(text: str) -> str:
     """NFKC, lower case, masks and marks removed, Chinese numerals as digits, `1,299` as `1299`, no spaces in CJK."""
+    return _normalised(text) if len(text) <= _REMEMBERED else _normalised.__wrapped__(text)
+
+
+@lru_cache(maxsize=16_384)
+def _normalised(text: str) -> str:
     text = text.replace("，", "、").replace("；", ";").replace("～", "~").replace("—", "-")
     text = unicodedata.normalize("NFKC", text).lower()
     text = _MARK.sub(" ", text)
