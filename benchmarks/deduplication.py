@@ -110,7 +110,7 @@ def compare(count: int) -> bool:
         figures[name] = (recall, precision, seconds)
         grown = (current_bytes() - before) / count
         print(
-            f"{name:<11} recall {recall:.4f}  precision {precision:.4f}  {seconds:.2f} s of CPU  (+{grown:,.0f} B a pair)"
+            f"{name:<11} recall {recall:.4f}  precision {precision:.4f}  {seconds:.2f} CPU s  (+{grown:,.0f} B a pair)"
         )
     print(f"ratio of time, datasketch / endcloud: {figures['datasketch'][2] / figures['endcloud'][2]:.1f}")
     return figures["endcloud"][0] >= RECALL and figures["endcloud"][1] >= PRECISION
