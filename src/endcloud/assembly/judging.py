@@ -92,7 +92,9 @@ def judge(
     asked = [*_test_split(shop, limit), *_queries(shop, queries), *additions.asked]
     runs = range(1, 1 + (shop.settings.scoring.seeds if seeds is None else seeds))
     replies = {name: _replies(shop, digest, asked, runs) for name, digest in chosen.items()}
-    evaluation = evaluate([one.item for one in asked], replies, shop.scorer, measures=additions.measures)
+    evaluation = evaluate(
+        [one.item for one in asked], replies, shop.scorer, measures=additions.measures, progress=shop.progress
+    )
     where = folder or shop.directory.results / datetime.now(UTC).strftime("evaluation-%Y%m%d-%H%M%S")
     report.write(
         evaluation,

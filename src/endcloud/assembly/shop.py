@@ -137,11 +137,15 @@ class Shop:
 
     @cached_property
     def masker(self) -> ConversationMasker:
+        """Masks what is a customer's. The shop's own numbers, of its goods and in its rules, are public and stay."""
         from endcloud.privacy.detection import Detector
         from endcloud.privacy.masking import ConversationMasker
 
         cells = (cell for row in self.catalogue.rows for cell in row.columns.values())
-        return ConversationMasker(Detector(frozenset(cell for cell in cells if cell.isdigit())))
+        numbers = frozenset(cell for cell in cells if cell.isdigit())
+        plain = Detector(numbers)
+        own = frozenset(line[f.start : f.end] for line in self.policies.lines for f in plain.find(line))
+        return ConversationMasker(Detector(numbers, own))
 
     def prepare_corpus(
         self, sources: Sequence[Path], format: str = "auto", columns: Mapping[str, str] | None = None
@@ -187,11 +191,11 @@ class Shop:
 
     def _keep_catalogue(self, sources: Sequence[Path], catalogue: Catalogue) -> None:
         """The catalogue among the sources becomes the shop's, unless it has one: the teacher is shown its rows."""
+        from endcloud import whole_files
         from endcloud.cloud.catalogue import catalogue_csv
-        from endcloud.store.directory import write_whole
 
         if catalogue and not self.directory.catalogue.exists():
-            write_whole(self.directory.catalogue, catalogue_csv(catalogue))
+            whole_files.write(self.directory.catalogue, catalogue_csv(catalogue))
             self.__dict__.pop("catalogue", None)  # read again at next use
 
     def examples(self, split: Split | None = None) -> list[Example]:

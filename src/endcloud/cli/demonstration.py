@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from endcloud import whole_files
 from endcloud.assembly.judging import Additions, Asked, Outcome, judge
 from endcloud.assembly.shop import Shop, TrainingChoice
 from endcloud.bundled.dialogues import write_dialogues
@@ -32,7 +33,7 @@ from endcloud.scoring.charts import Convergence, CurvePoint
 from endcloud.scoring.dual import DualScorer
 from endcloud.scoring.evaluation import FINAL, WHOLE_SPLIT, Item, Measure
 from endcloud.scoring.quality import Judged, Quality, measure
-from endcloud.store.directory import ShopDirectory, write_whole
+from endcloud.store.directory import ShopDirectory
 from endcloud.types import AdapterVersion, Example, Message, Sampling
 
 METHODS = ("lora", "prefix-tuning", "p-tuning-v2")
@@ -149,8 +150,8 @@ def set_up(root: Path, bundled: BundledShop) -> None:
     directory = ShopDirectory(root)
     if not directory.settings.exists():
         make_shop(root, "bundled", {"shop": {"name": bundled.name, "manner": bundled.manner}})
-        write_whole(directory.policies, bundled.policies())
-        write_whole(directory.catalogue, bundled.catalogue())
+        whole_files.write(directory.policies, bundled.policies())
+        whole_files.write(directory.catalogue, bundled.catalogue())
     if not (directory.root / "dialogues.jsonl").exists():
         write_dialogues(bundled, directory.root, SEED)
 

@@ -10,9 +10,10 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from endcloud import whole_files
 from endcloud.errors import UsageError
 from endcloud.settings import Price, Settings
-from endcloud.store.directory import ShopDirectory, write_whole
+from endcloud.store.directory import ShopDirectory
 
 Overrides = Mapping[str, Mapping[str, Any]]
 
@@ -58,8 +59,8 @@ def make_shop(root: Path, profile: str, overrides: Overrides | None = None) -> S
         raise UsageError(f"There is a shop in {str(shop.root)!r} already; edit {shop.settings.name} instead.")
     shop.create()
     if not shop.policies.exists():
-        write_whole(shop.policies, POLICIES)
-    write_whole(shop.settings, render_settings(profile, overrides))
+        whole_files.write(shop.policies, POLICIES)
+    whole_files.write(shop.settings, render_settings(profile, overrides))
     return shop
 
 

@@ -38,7 +38,7 @@ from endcloud.types import Example, Tokens
 _T = TypeVar("_T")
 
 # Failures of the moment: the next run asks these again. All other reasons stand.
-TRANSIENT = frozenset({"busy", "timeout", "unavailable", "malformed"})
+TRANSIENT = frozenset({"busy", "timeout", "unavailable", "malformed", "withheld"})
 
 
 @dataclass(slots=True)

@@ -43,7 +43,7 @@ class Guard:
         was streamed of it must not be shown), and the cloud's own CloudError.
         """
         conversation, masked = await self._prepared(request)
-        upload = self._recorded(masked)
+        upload = await asyncio.to_thread(self._recorded, masked)
         outcome, tokens = "cancelled", Tokens()
         restorer = StreamRestorer(conversation)
         finish = None
@@ -66,7 +66,8 @@ class Guard:
         finally:
             if isinstance(deltas, AsyncGenerator):  # closes the connection of a stream that is left early
                 await deltas.aclose()
-            self._ledger.settled(upload, outcome, tokens)
+            # Shielded: a caller that leaves early must not leave an upload without its end.
+            await asyncio.shield(asyncio.to_thread(self._ledger.settled, upload, outcome, tokens))
 
     async def _prepared(self, request: Request) -> tuple[MaskedConversation, MaskedRequest]:
         """The request masked and looked at again; any failure at all is a PrivacyError."""

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 import matplotlib
 from matplotlib.figure import Figure
 
-from endcloud.scoring import fonts, whole_files
+from endcloud import whole_files
+from endcloud.scoring import fonts
 from endcloud.scoring.fonts import Lettering
 
 if TYPE_CHECKING:

@@ -16,7 +16,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from endcloud.scoring import charts, whole_files
+from endcloud import whole_files
+from endcloud.scoring import charts
 from endcloud.scoring.bootstrap import Interval
 from endcloud.scoring.charts import Convergence, CurvePoint
 from endcloud.scoring.evaluation import FINAL, GREEDY, LISTED, OVERLAPS, SAMPLED, WHOLE_SPLIT, Evaluation, Item

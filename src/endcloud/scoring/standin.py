@@ -22,9 +22,10 @@ from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 from scipy.optimize import minimize
 
+from endcloud import whole_files
 from endcloud.errors import TrainingError
 from endcloud.protocols import Progress, Scorer
-from endcloud.scoring import contrasts, whole_files
+from endcloud.scoring import contrasts
 from endcloud.scoring.contrasts import Contrast
 from endcloud.scoring.standin_features import Matrix, Memory
 from endcloud.types import Example

@@ -86,13 +86,3 @@ class ShopDirectory:
             yield
         finally:
             lock.release()
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Writes a file whole or not at all: beside, synchronised, then moved into place."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    with beside.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)
