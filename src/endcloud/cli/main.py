@@ -10,7 +10,6 @@ import json
 import sys
 from typing import Annotated
 
-import click
 import typer
 from rich.console import Console as RichConsole
 from rich.markup import escape
@@ -65,13 +64,13 @@ def main() -> None:
     try:
         code = app(args=arguments, standalone_mode=False, prog_name="endcloud")
         sys.exit(code if isinstance(code, int) else 0)
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, typer.Abort):
         _complain("Interrupted", "Interrupted; the same command goes on where it stopped.", as_json)
         sys.exit(130)
-    except click.ClickException as error:
+    except typer.TyperException as error:
         if debug:
             raise
-        _complain("UsageError", error.format_message(), as_json)
+        _complain("UsageError", f"{_told(error)} Add --help to see what there is.", as_json)
         sys.exit(2)
     except EndcloudError as error:
         if debug:
@@ -86,6 +85,11 @@ def main() -> None:
         sentence = f"Something we did not foresee: {type(error).__name__}: {error}. Run it with --debug to see where."
         _complain(type(error).__name__, sentence, as_json)
         sys.exit(1)
+
+
+def _told(error: typer.TyperException) -> str:
+    """The sentence of a wrong usage, with the option that it is about where there is one."""
+    return str(getattr(error, "format_message", error.__str__)()).rstrip(".?") + "."
 
 
 def _complain(kind: str, sentence: str, as_json: bool) -> None:

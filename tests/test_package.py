@@ -1,0 +1,70 @@
+"""The project as a whole: it installs from a wheel, it has no cycles, and its documents name what exists."""
+
+import re
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "src" / "endcloud"
+
+
+def test_a_built_wheel_installs_and_runs_from_an_empty_directory(tmp_path: Path) -> None:
+    subprocess.run(
+        [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", tmp_path, ROOT],
+        check=True,
+        capture_output=True,
+    )
+    (wheel,) = tmp_path.glob("*.whl")
+    # The wheel itself is installed; what it needs comes from this environment, so that nothing is fetched here.
+    environment = tmp_path / "venv"
+    venv.create(environment, with_pip=True)
+    python = environment / "bin" / "python"
+    subprocess.run([python, "-m", "pip", "install", "--quiet", "--no-deps", wheel], check=True, capture_output=True)
+    packages = next(Path(path) for path in sys.path if path.endswith("site-packages"))
+    (next(environment.glob("lib/*/site-packages")) / "needs.pth").write_text(f"{packages}\n")
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    code = (
+        "import endcloud; print(endcloud.__file__);"
+        "from endcloud.bundled.shop import load_shop; print(len(load_shop().intents))"
+    )
+    told = subprocess.run([python, "-c", code], cwd=empty, check=True, capture_output=True, text=True).stdout
+    assert str(environment) in told
+    assert int(told.split()[-1]) >= 30
+    made = subprocess.run(
+        [environment / "bin" / "endcloud", "init", "shop"], cwd=empty, check=True, capture_output=True, text=True
+    )
+    assert "shop" in made.stdout
+    state = subprocess.run(
+        [environment / "bin" / "endcloud", "status", "--shop", "shop"], cwd=empty, capture_output=True
+    )
+    assert state.returncode == 0, state.stderr
+
+
+@pytest.mark.parametrize("name", ["README.md", "README.zh-CN.md"])
+def test_documents_link_to_what_exists(name: str) -> None:
+    text = (ROOT / name).read_text(encoding="utf-8")
+    linked = re.findall(r"\]\(([^)#:]+)\)", text)
+    assert linked
+    assert [link for link in linked if not (ROOT / link).exists()] == []
+
+
+def test_the_readme_names_every_file_of_the_tree() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    stages = [path for path in PACKAGE.iterdir() if path.is_dir() and (path / "__init__.py").exists()]
+    missing = [
+        f"{path.parent.name}/{path.name}"
+        for stage in stages
+        for path in sorted(stage.rglob("*.py"))
+        if path.name != "__init__.py" and "migrations" not in path.parts and path.stem not in readme
+    ]
+    assert missing == []
+
+
+def test_every_module_says_what_happens_in_it() -> None:
+    silent = [path for path in PACKAGE.rglob("*.py") if not path.read_text(encoding="utf-8").lstrip().startswith('"""')]
+    assert silent == []
