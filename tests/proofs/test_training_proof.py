@@ -46,7 +46,8 @@ examples = [tiny_example(number) for number in range(24)]
 plan = TrainingPlan(40, rate, rows=2, accumulation=2, check_every=4)
 trainer = PeftTrainer(load_base(base, device="cpu", precision="float32"), method, plan, versions, system=SYSTEM,
                       work=root / "work")
-print(trainer.train(examples, examples[:4], SilentProgress()).digest)
+digest = trainer.train(examples, examples[:4], SilentProgress()).digest
+print(trainer.processes.num_processes, digest)
 """
 
 METHODS = ["lora", "prefix-tuning", "p-tuning-v2"]
@@ -67,9 +68,11 @@ def start(
     )
 
 
-def finished(process: subprocess.Popen[str]) -> str:
+def finished(process: subprocess.Popen[str], processes: int = 1) -> str:
+    """The digest of the version, from a run that had this many processes."""
     out, error = process.communicate(timeout=300)
     assert process.returncode == 0, error
+    assert out.split()[-2] == str(processes), "the processes did not find each other"
     return out.split()[-1]
 
 
@@ -125,7 +128,7 @@ def test_two_gloo_processes_follow_the_loss_curve_of_one(tmp_path: Path, method:
         start(base, tmp_path / "two", method, dropout=0.0, RANK=str(rank), LOCAL_RANK=str(rank), **shared)
         for rank in range(2)
     ]
-    digests = {finished(process) for process in pair}
+    digests = {finished(process, 2) for process in pair}
     assert len(digests) == 1
     two = digests.pop()
     single, double = log(tmp_path / "one", one), log(tmp_path / "two", two)

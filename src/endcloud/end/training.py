@@ -71,6 +71,8 @@ class PeftTrainer:
     ) -> None:
         self.base, self.method, self.plan, self.versions = base, method, plan, versions
         self.system, self.work, self.parent, self.probe = system, work, parent, probe
+        # On a CPU accelerate joins the other processes only when it is told that it is one.
+        self.processes = PartialState(cpu=base.device.type == "cpu")
         self.format = ChatFormat(base.tokenizer)
         self.stop_ids = stop_ids_of(self.format, base.model)
         self.pad_id = int(base.tokenizer.pad_token_id or 0)
@@ -103,7 +105,7 @@ class PeftTrainer:
         version = self._keep(adapter, [learned[number].id for number in self._seen(texts)], fingerprint, log)
         seconds = time.monotonic() - began
         figures = {"train_seconds": seconds, "train_tokens_per_second": tokens / seconds, **_figures(log)}
-        if PartialState().is_main_process:
+        if self.processes.is_main_process:
             self.versions.measure(version.digest, figures)
             self._checkpoint_path(fingerprint).unlink(missing_ok=True)
         return version
@@ -117,7 +119,7 @@ class PeftTrainer:
         task: ProgressTask,
     ) -> tuple[TrainingLog, int]:
         """The loop. Leaves the best weights in the adapter; returns the curves and the tokens it saw."""
-        plan, state = self.plan, PartialState()
+        plan, state = self.plan, self.processes
         weights = adapter.parameters()
         optimizer = torch.optim.AdamW(weights.values(), lr=plan.learning_rate, weight_decay=plan.weight_decay)
         log, best, done = TrainingLog(), adapter.trainable_state(), 0
@@ -275,10 +277,10 @@ class PeftTrainer:
             settings=settings,
             log=log.as_json(),
         )
-        if PartialState().is_main_process:
+        if self.processes.is_main_process:
             version_files.write(content, self.versions.path)
             self.versions.add(content.version)
-        PartialState().wait_for_everyone()
+        self.processes.wait_for_everyone()
         return content.version
 
     def _tokenized(self, example: Example) -> Tokenized:
