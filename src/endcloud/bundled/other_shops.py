@@ -69,6 +69,14 @@ _SYNONYMS: tuple[tuple[str, ...], ...] = (
     ("为什么", "为啥", "怎么"),
     ("一下", "下"),
 )
+_CONFIRMED = (
+    ("", ""),
+    ("您说的是", "吗"),
+    ("", "，对吧"),
+    ("是", "哦"),
+    ("记下了，", "。"),
+    ("跟您确认，", "，没错吧"),
+)
 _REPLY_SYNONYMS: tuple[tuple[str, ...], ...] = (
     ("免邮费", "免运费", "包邮", "免邮"),
     ("邮费", "运费", "快递费"),
@@ -117,15 +125,18 @@ class Mix:
     `invented` is the share of names and facts made up of random characters or digits: more of it makes a base
     that can take over any word. `repeated` is the share of questions that ask an earlier one again in other
     words: what the shop said once it says again, so a base learns to take answers from the conversation, and a
-    prompt method has something to start from.
+    prompt method has something to start from. `confirmed` is the share of conversations in which the customer
+    only says names and numbers and the shop says them back: taking over what stands before, a character at a
+    time, is what every answer needs, and a small model finds out late unless it is asked for nothing else.
     """
 
     stated: float = 0.55
     turns: tuple[float, ...] = (2, 2, 3, 3, 3, 2)
     distractors: int = 3
     varied: float = 0.5
-    invented: float = 0.4
+    invented: float = 0.6
     repeated: float = 0.25
+    confirmed: float = 0.2
     dropped: float = 0.1
     reworded: float = 0.7
 
@@ -187,6 +198,8 @@ class _Writer:
     def conversation(self) -> tuple[Message, ...]:
         draw, mix = self._draw, self._mix
         other = self._invented_shop()
+        if draw.random() < mix.confirmed:
+            return self._confirmation(other)
         asked: list[tuple[Intent, str]] = []
         messages: list[Message] = []
         for _ in range(draw.choices(range(1, len(mix.turns) + 1), mix.turns)[0]):
@@ -197,6 +210,19 @@ class _Writer:
         if draw.random() < mix.stated:
             system += "".join(f"\n- {line}" for line in self._policies(other, asked))
         return (Message("system", system), *messages)
+
+    def _confirmation(self, other: OtherShop) -> tuple[Message, ...]:
+        """The customer says names and numbers, and the shop says them back to be sure."""
+        draw = self._draw
+        messages = [Message("system", f"你是{other.name}的客服。")]
+        before, after = draw.choice(_CONFIRMED)
+        for _ in range(draw.randint(2, 5)):
+            said = self._word(3, 8)
+            if draw.random() < 0.5:
+                said += str(draw.randrange(1, 10 ** draw.randint(1, 4)))
+            asked = draw.choice(("", "是", "要", "我要", "就是", "记一下")) + said
+            messages += [Message("user", asked), Message("assistant", f"{other.opening}{before}{said}{after}")]
+        return tuple(messages)
 
     def _invented_shop(self) -> OtherShop:
         draw = self._draw

@@ -53,8 +53,8 @@ class Schedule:
     steps: int = 800
     rows: int = 4
     width: int = 256
-    matrix_rate: float = 6e-3
-    other_rate: float = 3e-3
+    matrix_rate: float = 1.5e-2
+    other_rate: float = 2e-2
     weight_decay: float = 0.01
     warmup: int = 20
     decay: float = 0.6
