@@ -332,7 +332,9 @@ class _Writer:
     def _is_held_out(self, wording: str, text: str) -> bool:
         """Whether a held-out wording is what was asked, or stands in it; very short ones stand anywhere."""
         bare = canonical(text)
-        return blanked(wording) in self._held_out or any(len(held) > 4 and held in bare for held in self._held_out)
+        return bool({bare, blanked(wording)} & self._held_out) or any(
+            len(held) > 4 and held in bare for held in self._held_out
+        )
 
     def _names(self, row: str) -> Sequence[str]:
         for slot in self._shop.slots.values():
