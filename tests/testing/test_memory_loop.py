@@ -53,7 +53,7 @@ def test_the_loop_turns_and_the_taught_version_serves(tmp_path: Path) -> None:
 def test_a_source_line_without_an_answer_is_named(tmp_path: Path) -> None:
     source = tmp_path / "bad.tsv"
     source.write_text("没有答案\n", encoding="utf-8")
-    with pytest.raises(SourceError, match="Line 1 of 'bad.tsv'"):
+    with pytest.raises(SourceError, match=r"Line 1 of 'bad.tsv'"):
         _shop(MemoryLedger())[0].prepare([source])
 
 

@@ -50,7 +50,7 @@ class Schedule:
     The rates rise over `warmup` steps and fall linearly to nought over the last `decay` share of the steps.
     """
 
-    steps: int = 800
+    steps: int = 700
     rows: int = 4
     width: int = 256
     matrix_rate: float = 1.5e-2

@@ -48,6 +48,12 @@ def _summarise(console: Console, found: Demonstration) -> None:
         ("version", "right: unseen combinations", "right: unseen patterns", "final score", "shop's manner"),
         [*rows, cloud],
     )
+    unmoved = [name for name in found.right if name != "base" and found.right[name].low <= found.right["base"].high]
+    if unmoved:
+        console.text(
+            f"Not above the base in the demo's few steps: {', '.join(unmoved)} (the loss fell, see the convergence "
+            "chart; give it more with `endcloud train --steps`)."
+        )
     console.text("Seconds: " + ", ".join(f"{stage} {seconds:.0f}" for stage, seconds in found.seconds.items()))
     console.text(
         f"In service: {found.promoted.method} {found.promoted.digest[:8]}. Cloud and scorers are stand-ins of this "

@@ -32,7 +32,7 @@ PROFILES: dict[str, Overrides] = {
             "terms": "Stand-in replies, made on this machine: free to train on.",
             "prices": {"standin-cloud": Price(prompt=0.10, cached=0.01, completion=0.40)},
         },
-        "end": {"model": "bundled", "max_tokens": 64},
+        "end": {"model": "bundled", "max_tokens": 64, "data": "cloud"},
     },
     "qwen3-0.6b": {"cloud": _GEMINI, "end": {"model": "Qwen/Qwen3-0.6B"}},
     "chatglm3-6b": {"cloud": _GEMINI, "end": {"model": "models/chatglm3-6b", "preset": "paper"}},
