@@ -7,6 +7,7 @@ PEFT's file does not hold when there is a projection, and without which training
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -86,7 +87,10 @@ class Adapter:
 def attach(base: BaseModel, method: Method) -> Adapter:
     """A fresh adapter, on a module tree that shares the base's weights but nothing else."""
     tree = base.tree()
-    peft = get_peft_model(tree, _config(base.model, method))
+    with warnings.catch_warnings():
+        # PEFT asks for an attribute under a name that transformers 5 calls deprecated; nobody here can change that.
+        warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing.*", category=FutureWarning)
+        peft = get_peft_model(tree, _config(base.model, method))
     for weight in peft.parameters():
         if weight.requires_grad:
             weight.data = weight.data.float()  # the adapter trains in full precision, however the base is held

@@ -17,6 +17,7 @@ from huggingface_hub import snapshot_download
 from torch import nn
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.pytorch_utils import Conv1D
+from transformers.utils import logging as hf_logging
 
 from endcloud.errors import ModelError
 
@@ -70,6 +71,7 @@ def load_base(name_or_path: str, *, device: str = "auto", precision: str = "auto
     Raises ModelError where the model is missing, is of a kind transformers does not know, has no safetensors,
     or where this machine lacks the device.
     """
+    hf_logging.disable_progress_bar()  # our own progress says what a person needs to know
     directory = _directory(name_or_path)
     where = choose_device(device)
     held, compute = _choose_precision(precision, where, directory)

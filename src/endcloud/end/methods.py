@@ -88,7 +88,7 @@ class TrainingPlan:
 
 _FAST: Mapping[str, tuple[Method, TrainingPlan]] = {
     "lora": (LoRA(rank=16, dropout=0.0, targets="all"), TrainingPlan(400, 4e-3, check_every=100)),
-    "prefix-tuning": (PrefixTuning(128, start="random"), TrainingPlan(300, 2e-2, check_every=100)),
+    "prefix-tuning": (PrefixTuning(128, start="random"), TrainingPlan(300, 1e-2, check_every=100)),
     "p-tuning-v2": (PTuningV2(128, start="random"), TrainingPlan(300, 3e-1, check_every=100)),
 }
 """Measured on the bundled shop and its nano model, for training of about half a minute each on two processor cores
