@@ -151,7 +151,7 @@ def set_up(root: Path, bundled: BundledShop) -> None:
     directory = ShopDirectory(root)
     if not directory.settings.exists():
         # The invented shop's replies recur because it is small, not because they are canned.
-        settings = {
+        settings: dict[str, dict[str, Any]] = {
             "shop": {"name": bundled.name, "manner": bundled.manner},
             "corpus": {"boilerplate_share": 1.0},
         }
@@ -253,7 +253,7 @@ def learning_curves(
             end = shop.end_model(trial.digest, shop.trial_versions)
             points.append(CurvePoint(number, _answered(shop, held_out, end)))
         points.append(CurvePoint(labels, _answered(shop, held_out, shop.end_model(version.digest))))
-        curves[method] = points
+        curves[shop.version_name(version.digest)] = points  # so named, it has the colour of the other charts
     return curves
 
 
@@ -270,9 +270,11 @@ def convergence(shop: Shop, versions: Mapping[str, AdapterVersion], held_out: He
         return sum(known) / len(known)
 
     courses = {}
-    for method, version in versions.items():
+    for version in versions.values():
         log = training_log(shop.versions.path(version.digest))
-        courses[method] = Convergence(log.loss, [(step, score(replies)) for step, replies in log.replies])
+        courses[shop.version_name(version.digest)] = Convergence(
+            log.loss, [(step, score(replies)) for step, replies in log.replies]
+        )
     return courses
 
 
