@@ -22,7 +22,7 @@ demo: $(INSTALLED) ## the whole loop on this machine, on the bundled shop (about
 	$(BIN)/endcloud demo --shop demo-shop
 
 test: check ## every check and every test (under 8 minutes on 2 cores)
-	$(BIN)/python -m pytest -m "not proof"
+	$(BIN)/python -m pytest -m "not proof" -n 2 --durations 15
 
 check: $(INSTALLED) ## what CI runs before the tests: format, lint, types, import contracts
 	$(BIN)/ruff format --check --quiet .

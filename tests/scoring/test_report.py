@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from endcloud.scoring import report, whole_files
+from endcloud import whole_files
+from endcloud.scoring import report
 from endcloud.scoring.bootstrap import Interval
 from endcloud.scoring.charts import Convergence, CurvePoint
 from endcloud.scoring.dual import DualScorer
