@@ -182,3 +182,18 @@ def test_the_environment_wins_over_the_file(shop: Path, endcloud: Endcloud, monk
     monkeypatch.setenv("ENDCLOUD_CLOUD__MODEL", "another")
     told = endcloud("status", "--shop", shop, "--json")
     assert json.loads(told.stdout)["cloud"] == "another"
+
+
+def test_a_dry_run_needs_no_key_and_sends_nothing(
+    shop: Path, logs: Path, endcloud: Endcloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ENDCLOUD_CLOUD__BASE_URL", "https://cloud.invalid/v1")
+    monkeypatch.delenv("ENDCLOUD_CLOUD_KEY", raising=False)
+    endcloud("corpus", logs, "--shop", shop)
+    told = json.loads(endcloud("teach", "--dry-run", "--shop", shop, "--json").stdout)
+    assert told["calls"] == told["examples"] == 40
+    assert told["worst_price"] > told["price"] > 0
+    assert json.loads(endcloud("status", "--shop", shop, "--json").stdout)["uploads"] == 0
+    refused = endcloud("teach", "--shop", shop)
+    assert refused.returncode == 2
+    assert "ENDCLOUD_CLOUD_KEY" in refused.stderr

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 STAND_IN = "stand-in"
 BUNDLED = "bundled"
 COLD_START = "cold start"
+_NOWHERE = "http://127.0.0.1:9/v1"  # the discard port: an estimate has a client, and never asks it
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 
 
@@ -263,13 +264,16 @@ class Shop:
     @cached_property
     def teacher(self) -> Teacher:
         """The cloud model with all that it is told about the shop."""
+        return self._teacher(self.cloud)
+
+    def _teacher(self, cloud: ChatModel) -> Teacher:
         from endcloud.cloud.exemplars import Exemplars
         from endcloud.cloud.persona import Persona
         from endcloud.cloud.teacher import Teacher
 
         settings = self.settings.cloud
         return Teacher(
-            self.cloud,
+            cloud,
             Persona(self.role, self.settings.shop.manner),
             self.policies,
             Exemplars(self.examples("train"), mode=settings.exemplars, pairs=settings.pairs, nearest=settings.nearest),
@@ -278,10 +282,13 @@ class Shop:
         )
 
     def estimate_labels(self, limit: int | None = None) -> Estimate:
-        """What stage 2 would take; nothing is sent."""
+        """What stage 2 would take. Nothing is sent, so it needs neither a key nor a cloud that answers."""
+        from endcloud.cloud.client import OpenAICloud
         from endcloud.cloud.labelling import estimate
+        from endcloud.privacy.guard import Guard
 
-        return estimate(self._to_label(limit), self.teacher, self.labels, self.budget, prices=self._prices())
+        unasked = Guard(OpenAICloud(_NOWHERE, self.settings.cloud.model, ""), self.masker, self.ledger)
+        return estimate(self._to_label(limit), self._teacher(unasked), self.labels, self.budget, prices=self._prices())
 
     def label(self, limit: int | None = None, examples: Sequence[Example] | None = None) -> LabelReport:
         """Stage 2 with its report: all splits, or the `examples` given."""
@@ -332,8 +339,11 @@ class Shop:
         """A directory, or the hub name that the operator gave."""
         model = self.settings.end.model
         if model == BUNDLED:
+            from transformers.utils import logging as hf_logging
+
             from endcloud.bundled.nano import nano_base
 
+            hf_logging.disable_progress_bar()
             return nano_base(cache_directory(), self.progress)
         beside = self.directory.root / model
         return beside if beside.is_dir() else model
