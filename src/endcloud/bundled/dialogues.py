@@ -8,12 +8,12 @@ a customer leaves an order or phone number that ingest must mask. The same seed 
 from __future__ import annotations
 
 import json
-import os
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from endcloud import whole_files
 from endcloud.bundled.intents import Intent
 from endcloud.bundled.shop import Shop
 from endcloud.bundled.truth import Meaning
@@ -97,14 +97,7 @@ def write_dialogues(shop: Shop, directory: Path, seed: int) -> Path:
 
 def write_lines(path: Path, lines: list[str]) -> Path:
     """A text file of these lines, written whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with temporary.open("w", encoding="utf-8", newline="\n") as file:
-        file.writelines(line + "\n" for line in lines)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
-    return path
+    return whole_files.write(path, "".join(line + "\n" for line in lines))
 
 
 def exchange(

@@ -18,6 +18,7 @@ from typing import get_args
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from endcloud import whole_files
 from endcloud.errors import SourceError
 from endcloud.types import Example, Message, Split
 
@@ -167,7 +168,7 @@ class CorpusWriter:
         for split, path in self._paths.items():
             flush_to_disk(path)
             path.replace(self._destination / held.files[split])
-        write_whole(self._destination / MANIFEST, held.as_json().encode())
+        whole_files.write(self._destination / MANIFEST, held.as_json().encode())
         for stale in self._destination.glob("*.parquet"):
             if stale.name not in held.files.values():
                 stale.unlink()
@@ -186,16 +187,6 @@ def open_parquet(path: Path) -> pq.ParquetWriter:
 def file_digest(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Writes a file whole or not at all."""
-    beside = path.with_name(f"{path.name}.part")
-    with beside.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)
 
 
 def flush_to_disk(path: Path) -> None:

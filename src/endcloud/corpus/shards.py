@@ -16,7 +16,8 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from endcloud.corpus.dataset import ROWS_A_GROUP, batch_of, examples_of, flush_to_disk, write_whole
+from endcloud import whole_files
+from endcloud.corpus.dataset import ROWS_A_GROUP, batch_of, examples_of, flush_to_disk
 from endcloud.types import Example
 
 JOB = "job.json"
@@ -59,7 +60,7 @@ class Shards:
         if not (job.is_file() and job.read_text() == recipe):
             shutil.rmtree(directory, ignore_errors=True)
             directory.mkdir(parents=True, exist_ok=True)
-            write_whole(job, recipe.encode())
+            whole_files.write(job, recipe)
         self._paths: list[Path] = []
         while (path := self._path(len(self._paths))).is_file():
             self._paths.append(path)
