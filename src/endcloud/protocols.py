@@ -21,6 +21,7 @@ from endcloud.types import (
     Message,
     Reply,
     Request,
+    Review,
     Sampling,
     Tokens,
 )
@@ -209,6 +210,14 @@ class Ledger(Protocol):
         ...
 
     def settled(self, upload: str, outcome: str, tokens: Tokens) -> None: ...
+
+
+class Reviews(Protocol):
+    """What people said of replies; kept forever, one row a review id, the newest wins."""
+
+    def add(self, reviews: Sequence[Review]) -> None: ...
+
+    def all(self) -> list[Review]: ...
 
 
 class VersionFiles(Protocol):

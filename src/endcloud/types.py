@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Literal
 
 Role = Literal["system", "user", "assistant"]
@@ -171,6 +172,31 @@ class Score:
         if rule == "incomplete" or self.similarity is None or self.relevance is None:
             return None
         return alpha * self.similarity + (1 - alpha) * self.relevance
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """A person's judgement of one reply, given blind: the reviewer did not see which version wrote it.
+
+    `grade` runs from 1 (wrong or useless) over 3 (usable) to 5 (nothing to improve). `id` names the row of the
+    review sheet, so that reading a sheet twice records it once; `cloud` is the cloud's reply to the same query.
+    """
+
+    id: str
+    sheet: str
+    query: str
+    reply: str
+    cloud: str | None
+    version: str
+    reviewer: str
+    grade: int
+    at: datetime
+    note: str = ""
+
+    @property
+    def poor(self) -> bool:
+        """Whether a customer should not have met this reply."""
+        return self.grade <= 2
 
 
 @dataclass(frozen=True, slots=True)
