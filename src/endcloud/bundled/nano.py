@@ -37,6 +37,7 @@ _CODE = (
     "endcloud.bundled:nano.py",
     "endcloud.bundled:nano_tokenizer.py",
     "endcloud.bundled:other_shops.py",
+    "endcloud.bundled:other_wordings.py",
     "endcloud.bundled:pretraining.py",
     "endcloud.bundled:shop.py",
     "endcloud.bundled:intents.py",

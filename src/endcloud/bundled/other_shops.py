@@ -14,103 +14,29 @@ understood from the base model on; what this shop answers is left to fine-tuning
 from __future__ import annotations
 
 import random
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from endcloud.bundled.intents import Intent, slots_of
 from endcloud.bundled.noise import chatty, colloquial
+from endcloud.bundled.other_wordings import (
+    CLOSINGS,
+    CONFIRMED,
+    FIRST,
+    KINDS,
+    OPENINGS,
+    REPLY_SYNONYMS,
+    SECOND,
+    SLOT,
+    SYNONYMS,
+    shortened,
+    with_synonyms,
+)
 from endcloud.bundled.shop import Shop, Value
 from endcloud.bundled.wording import canonical, reserved
 from endcloud.types import Message
 
-_FIRST = "云山青白木南北小花月星海竹松雨风禾麦拾半溪晴暖安乐知橙米豆果初"
-_SECOND = "舍里屋间光田野坊巷川原季时分物织家居衣布"
-_KINDS = ("小店", "旗舰店", "家居馆", "专营店", "生活馆", "布艺店", "杂货铺", "优品店", "家纺店")
-_OPENINGS = ("", "", "亲，", "亲，", "您好，", "好的亲，", "亲亲，", "您好亲，")
-_CLOSINGS = ("", "。", "哦", "哦", "呢", "呢", "哈", "的哦", "的呢", "哟", "呀", "，谢谢", "哦，欢迎选购", "呢，您放心")
-_SYNONYMS: tuple[tuple[str, ...], ...] = (
-    ("多久", "多长时间", "几天", "多少天", "什么时候", "啥时候", "要等多久"),
-    ("什么", "啥", "哪种", "哪个"),
-    ("怎么", "咋", "如何", "怎样"),
-    ("多少钱", "啥价", "什么价格", "价格多少", "怎么卖", "几块钱"),
-    ("可以", "能", "能不能", "可不可以", "能否", "行不行"),
-    ("发货", "寄出", "出货", "发出来", "寄出来", "安排发货"),
-    ("快递", "物流", "包裹", "件"),
-    ("包邮", "免运费", "免邮", "免邮费"),
-    ("运费", "邮费", "快递费"),
-    ("退货", "退掉", "退回去", "退"),
-    ("换货", "换一个", "调换", "换"),
-    ("退款", "退钱", "钱退"),
-    ("到账", "到", "退回来"),
-    ("优惠券", "券", "优惠卷", "代金券"),
-    ("优惠", "便宜", "活动", "折扣"),
-    ("发票", "票", "开票"),
-    ("衣服", "东西", "商品", "货", "宝贝"),
-    ("买", "拍", "下单", "购买", "入手"),
-    ("收到", "拿到", "签收"),
-    ("坏了", "破了", "有问题", "烂了", "损坏"),
-    ("客服", "人工", "真人"),
-    ("地址", "收货地址"),
-    ("质量", "品质"),
-    ("尺寸", "大小", "尺码", "规格", "多大"),
-    ("材质", "面料", "材料", "布料", "料子"),
-    ("洗", "清洗", "清洁"),
-    ("有货", "现货", "库存"),
-    ("掉色", "褪色", "脱色"),
-    ("我", "俺", "咱"),
-    ("你们", "你家", "店里", "贵店", "您这边", "店铺"),
-    ("没有", "没"),
-    ("需要", "要", "得"),
-    ("现在", "目前", "眼下"),
-    ("想", "打算", "准备"),
-    ("知道", "清楚", "晓得"),
-    ("告诉", "说", "讲"),
-    ("为什么", "为啥", "怎么"),
-    ("一下", "下"),
-)
-_CONFIRMED = (
-    ("", ""),
-    ("您说的是", "吗"),
-    ("", "，对吧"),
-    ("是", "哦"),
-    ("记下了，", "。"),
-    ("跟您确认，", "，没错吧"),
-)
-_REPLY_SYNONYMS: tuple[tuple[str, ...], ...] = (
-    ("免邮费", "免运费", "包邮", "免邮"),
-    ("邮费", "运费", "快递费"),
-    ("寄出", "发出", "寄走", "发走", "发货"),
-    ("送达", "签收", "收到"),
-    ("修改", "更改"),
-    ("收货信息", "收货地址"),
-    ("可以", "都可以", "能够"),
-    ("退还", "退回", "退款", "打款"),
-    ("补寄", "补发", "重新发货", "重发"),
-    ("未动", "不动", "没更新", "没动静"),
-    ("售价", "价格是", "单价", "价格"),
-    ("采用", "用的是", "用"),
-    ("规格为", "尺寸是", "规格是", "长宽"),
-    ("优惠券", "立减券", "券"),
-    ("立减", "少付", "优惠"),
-    ("奖励", "红包", "现金"),
-    ("晒单", "晒图", "带图评价"),
-    ("购买", "下单"),
-    ("附赠", "赠送"),
-    ("保修期", "保修", "质保"),
-    ("仓库位于", "仓库在", "发货地是"),
-    ("预计", "大约", "一般", "大概"),
-    ("之内", "内", "以内"),
-    ("本店", "我们", "小店", "店里", "我家", "我们家"),
-    ("人工服务", "客服"),
-    ("答复", "回复", "处理"),
-    ("付款", "支付"),
-    ("开具", "开好", "开出"),
-    ("破损", "损坏"),
-    ("调换", "换货", "更换"),
-)
 _TRIES = 30
-_SLOT = re.compile(r"\{[^{}]*\}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +104,7 @@ def conversations(shop: Shop, number: int, seed: int, mix: Mix | None = None) ->
 
 def blanked(sentence: str) -> str:
     """A reply template with its slots blanked and without punctuation: what makes two of them the same sentence."""
-    return canonical(_SLOT.sub("", sentence))
+    return canonical(SLOT.sub("", sentence))
 
 
 class _Writer:
@@ -222,7 +148,7 @@ class _Writer:
         """The customer says names and numbers, and the shop says them back to be sure."""
         draw = self._draw
         messages = [Message("system", f"你是{other.name}的客服。")]
-        before, after = draw.choice(_CONFIRMED)
+        before, after = draw.choice(CONFIRMED)
         for _ in range(draw.randint(2, 5)):
             said = self._word(3, 8)
             if draw.random() < 0.5:
@@ -233,9 +159,9 @@ class _Writer:
 
     def _invented_shop(self) -> OtherShop:
         draw = self._draw
-        name = draw.choice(_FIRST) + draw.choice(_SECOND) + draw.choice(_KINDS)
+        name = draw.choice(FIRST) + draw.choice(SECOND) + draw.choice(KINDS)
         rows = {slot: [self._row(slot) for _ in range(4)] for slot in self._shop.slots}
-        return OtherShop(name, rows, draw.choice(_OPENINGS), draw.choice(_CLOSINGS))
+        return OtherShop(name, rows, draw.choice(OPENINGS), draw.choice(CLOSINGS))
 
     def _row(self, slot: str) -> str:
         """The name of a city, courier or product that the bundled shop does not know."""
@@ -294,7 +220,7 @@ class _Writer:
         """Another shop's sentence, most often with a few words replaced by their synonyms."""
         if self._draw.random() >= self._mix.reworded:
             return sentence
-        return _synonyms(sentence, self._draw, _REPLY_SYNONYMS)
+        return with_synonyms(sentence, self._draw, REPLY_SYNONYMS)
 
     def _question(self, other: OtherShop, asked: Sequence[tuple[Intent, str]]) -> tuple[Intent, str, str]:
         """The next question: often a follow-up to the one before, where that allows one."""
@@ -324,9 +250,9 @@ class _Writer:
         for the held-out questions."""
         draw, mix = self._draw, self._mix
         for _ in range(_TRIES):
-            wording = _synonyms(pattern, draw, _SYNONYMS) if draw.random() < mix.varied else pattern
+            wording = with_synonyms(pattern, draw, SYNONYMS) if draw.random() < mix.varied else pattern
             if draw.random() < mix.dropped:
-                wording = _shortened(wording, draw)
+                wording = shortened(wording, draw)
             given = _fillers(draw)
             if row:
                 given[intent.slot] = draw.choice(self._names(row))
@@ -399,26 +325,3 @@ def _fillers(draw: random.Random) -> dict[str, str]:
         "phone": "[电话_1]",
         "number": str(draw.randint(1, 999)),
     }
-
-
-def _synonyms(pattern: str, draw: random.Random, known: Sequence[Sequence[str]]) -> str:
-    """Up to three words of the pattern replaced by words that are used alike; slots stay."""
-    groups = [group for group in known if any(word and word in pattern for word in group)]
-    for group in draw.sample(groups, min(len(groups), draw.randint(1, 3))):
-        word = max((word for word in group if word and word in _SLOT.sub("", pattern)), key=len, default="")
-        if word:
-            parts = re.split(r"(\{[^{}]*\})", pattern)
-            other = draw.choice(group)
-            pattern = "".join(part if part.startswith("{") else part.replace(word, other, 1) for part in parts)
-    return pattern
-
-
-def _shortened(pattern: str, draw: random.Random) -> str:
-    """The pattern without one of its characters, as people leave one out; slots and short patterns stay."""
-    places = [
-        place for place, character in enumerate(_SLOT.sub(lambda m: "{" * len(m[0]), pattern)) if character != "{"
-    ]
-    if len(places) < 5:
-        return pattern
-    place = draw.choice(places)
-    return pattern[:place] + pattern[place + 1 :]
