@@ -15,7 +15,7 @@ from rich.console import Console as RichConsole
 from rich.markup import escape
 
 from endcloud import __version__
-from endcloud.cli import chat, corpus, demo, doctor, evaluate, init, status, teach, train, versions
+from endcloud.cli import chat, corpus, demo, doctor, evaluate, import_models, init, status, teach, train, versions
 from endcloud.errors import EndcloudError
 
 app = typer.Typer(
@@ -36,6 +36,7 @@ app.command(rich_help_panel=_LOOP)(evaluate.evaluate)
 app.add_typer(versions.app, name="versions", rich_help_panel=_LOOP)
 app.command(rich_help_panel=_LOOP)(chat.chat)
 app.command(rich_help_panel=_ANY_TIME)(demo.demo)
+app.add_typer(import_models.app, name="import", rich_help_panel=_ANY_TIME)
 app.command(rich_help_panel=_ANY_TIME)(status.status)
 app.command(rich_help_panel=_ANY_TIME)(doctor.doctor)
 

@@ -1,0 +1,44 @@
+"""`endcloud import`: published checkpoints become directories that this project loads, with no code of theirs run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from endcloud.cli.console import Console
+from endcloud.cli.options import JsonOption
+
+app = typer.Typer(no_args_is_help=True, help="Turn published checkpoints into directories that are loaded safely.")
+
+Source = Annotated[Path, typer.Argument(metavar="SOURCE", help="The downloaded official directory.")]
+Destination = Annotated[Path, typer.Argument(metavar="DEST", help="The directory to make.")]
+
+
+@app.command()
+def chatglm3(source: Source, destination: Destination, as_json: JsonOption = False) -> None:
+    """ChatGLM3-6B's official checkpoint becomes a base model for `end.model`."""
+    from endcloud.end.chatglm.checkpoint import import_checkpoint
+
+    console = Console(as_json)
+    imported = import_checkpoint(source, destination, console)
+    console.result(
+        {
+            "model": str(imported.directory),
+            "shards": len(imported.files),
+            "digests_checked": imported.checked,
+            "bytes": imported.bytes,
+            "dtype": imported.dtype,
+        }
+    )
+    console.text(
+        f"{imported.directory} holds the model: {len(imported.files)} shards, {imported.bytes / 1e9:.2f} GB, "
+        f"{imported.dtype}."
+    )
+    if imported.checked < len(imported.files):
+        console.text(
+            f"{len(imported.files) - imported.checked} shards came without a published digest to check them against; "
+            "put a SHA256SUMS beside them to have it done. Digests of all files are in import.json."
+        )
+    console.text(f'Name it in endcloud.toml: [end] model = "{imported.directory}"', style="bold")
