@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,8 +17,9 @@ from endcloud.end.generation import LocalEndModel
 from endcloud.end.methods import LoRA, Method, PrefixTuning, PTuningV2, TrainingPlan, preset
 from endcloud.end.prompt_start import prompt_key_values, start_from_prompt
 from endcloud.end.training import PeftTrainer, rate_at
-from endcloud.end.versions import training_log, weights_of
+from endcloud.end.versions import VersionDirectory, training_log, weights_of
 from endcloud.errors import TrainingError, UsageError, VersionError
+from endcloud.store.database import Database, sqlite_url
 from endcloud.store.versions import StoredVersions
 from endcloud.testing.silent_progress import SilentProgress
 from endcloud.testing.tiny_base import SYSTEM, tiny_example
@@ -32,7 +34,7 @@ EXAMPLES = [tiny_example(number) for number in range(12)]
 
 
 def trainer(
-    base: BaseModel, versions: StoredVersions, work: Path, number: int = 0, parent: str = "", **plan: float
+    base: BaseModel, versions: StoredVersions, work: Path, number: int = 0, parent: str = "", **plan: float | str
 ) -> PeftTrainer:
     method, rate = METHODS[number]
     chosen = replace(TrainingPlan(20, rate, rows=2, check_every=5), **plan)
@@ -202,3 +204,48 @@ def test_the_rate_warms_up_and_falls_to_a_tenth() -> None:
     rates = [rate_at(step, plan) for step in range(100)]
     assert rates[0] == pytest.approx(0.1) and max(rates) == rates[9] == 1.0
     assert rates[9:] == sorted(rates[9:], reverse=True) and rates[-1] == pytest.approx(0.1, abs=0.01)
+
+
+def test_versions_on_the_way_are_those_of_shorter_trainings(
+    glm: BaseModel, versions: StoredVersions, tmp_path: Path, progress: SilentProgress
+) -> None:
+    long = trainer(glm, versions, tmp_path / "work", schedule="constant")
+    on_the_way = long.train_to(EXAMPLES, EXAMPLES[:3], [5, 10, 20], progress)
+    other = StoredVersions(Database(sqlite_url(tmp_path / "other.db")), VersionDirectory(tmp_path / "other"))
+    for steps, version in zip((5, 10, 20), on_the_way, strict=True):
+        short = trainer(glm, other, tmp_path / "short", schedule="constant", steps=steps)
+        assert short.train(EXAMPLES, EXAMPLES[:3], progress).digest == version.digest
+    assert long.train_to(EXAMPLES, EXAMPLES[:3], [5, 10, 20], progress) == on_the_way
+
+
+def test_a_run_with_versions_on_the_way_resumes_and_replaces_a_lost_one(
+    glm: BaseModel,
+    versions: StoredVersions,
+    tmp_path: Path,
+    progress: SilentProgress,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def broken(step: int, plan: TrainingPlan) -> float:
+        if step == 13:
+            raise Killed
+        return rate_at(step, plan)
+
+    run = trainer(glm, versions, tmp_path, schedule="constant")
+    monkeypatch.setattr(training, "rate_at", broken)
+    with pytest.raises(Killed):
+        run.train_to(EXAMPLES, EXAMPLES[:3], [5, 20], progress)
+    [early] = versions.all()
+    shutil.rmtree(versions.path(early.digest))
+    monkeypatch.setattr(training, "rate_at", rate_at)
+    again, last = run.train_to(EXAMPLES, EXAMPLES[:3], [5, 20], progress)
+    assert again.digest == early.digest and last.settings["plan"]["steps"] == 20
+    assert not list(tmp_path.glob("checkpoint*"))
+
+
+def test_versions_on_the_way_need_a_constant_rate(
+    glm: BaseModel, versions: StoredVersions, tmp_path: Path, progress: SilentProgress
+) -> None:
+    with pytest.raises(TrainingError, match="constant"):
+        trainer(glm, versions, tmp_path).train_to(EXAMPLES, [], [5, 20], progress)
+    with pytest.raises(TrainingError, match=r"\[5, 30\]"):
+        trainer(glm, versions, tmp_path, schedule="constant").train_to(EXAMPLES, [], [5, 30], progress)

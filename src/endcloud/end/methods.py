@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Literal
 from endcloud.errors import UsageError
 
 MethodName = Literal["lora", "prefix-tuning", "p-tuning-v2"]
+Schedule = Literal["cosine", "constant"]
 METHOD_NAMES: tuple[MethodName, ...] = ("lora", "prefix-tuning", "p-tuning-v2")
 
 
@@ -68,6 +69,9 @@ class TrainingPlan:
     falls along a cosine to a tenth. Every `check_every` steps the validation loss is measured on at most
     `validation_examples` examples and a checkpoint is written; the best weights are kept. A kill loses at
     most that many steps.
+
+    With the `constant` schedule the rate never changes and the last weights are kept, so that a version says what so
+    many steps do and is the same whether or not the run went on: several step counts can be had from one run.
     """
 
     steps: int
@@ -78,6 +82,7 @@ class TrainingPlan:
     accumulation: int = 1
     input_tokens: int = 256
     output_tokens: int = 512
+    schedule: Schedule = "cosine"
     warmup: float = 0.05
     weight_decay: float = 0.0
     clip: float = 1.0

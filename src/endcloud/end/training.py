@@ -12,11 +12,10 @@ import hashlib
 import json
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
 from itertools import islice
 from pathlib import Path
-from typing import overload
 
 import torch
 from accelerate import PartialState
@@ -25,8 +24,8 @@ from accelerate.utils import reduce
 from endcloud.end import versions as version_files
 from endcloud.end.adapters import Adapter, attach
 from endcloud.end.base_model import BaseModel
-from endcloud.end.batches import Batch, Row, endless_rows, make_batch, pack, token_losses, weighted_loss
-from endcloud.end.chat_format import ChatFormat, Tokenized, with_system
+from endcloud.end.batches import Batch, Row, endless_rows, make_batch, token_losses, weighted_loss
+from endcloud.end.chat_format import ChatFormat, Tokenized
 from endcloud.end.checkpoint import (
     Checkpoint,
     TrainingLog,
@@ -34,19 +33,17 @@ from endcloud.end.checkpoint import (
     read_checkpoint,
     restore_optimizer,
 )
-from endcloud.end.decoding import decode_all, stop_ids_of
 from endcloud.end.methods import LoRA, Method, TrainingPlan, as_settings
 from endcloud.end.prompt_start import count_for_prompt, example_prompt, start_from_prompt
+from endcloud.end.schedule import rate_at
+from endcloud.end.tokenized_examples import TokenizedExamples
+from endcloud.end.validation import Validation, figures, probe_prompts
 from endcloud.errors import TrainingError, VersionError
 from endcloud.protocols import Progress, ProgressTask, Versions
-from endcloud.types import AdapterVersion, Example, Message, Sampling
+from endcloud.types import AdapterVersion, Example, Message
 
 RECIPE = 1
 """Raised whenever a change of this code makes other weights from the same input."""
-
-_PROBE_TOKENS = 64
-_FINAL_RATE = 0.1
-"""The share of the learning rate that the cosine ends with."""
 
 
 class PeftTrainer:
@@ -74,64 +71,102 @@ class PeftTrainer:
         # On a CPU accelerate joins the other processes only when it is told that it is one.
         self.processes = PartialState(cpu=base.device.type == "cpu")
         self.format = ChatFormat(base.tokenizer)
-        self.stop_ids = stop_ids_of(self.format, base.model)
         self.pad_id = int(base.tokenizer.pad_token_id or 0)
 
     def train(self, train: Sequence[Example], validation: Sequence[Example], progress: Progress) -> AdapterVersion:
-        """Learns from `train`, keeping the weights that do best on `validation`, and writes the version.
+        """Learns from `train`, keeping the weights that do best on `validation` (with the constant schedule, the
+        last), and writes the version.
 
         Examples with a reason for exclusion are left out. A training that was done before, with the very same
         base, examples and settings, gives its version at once. Raises TrainingError where there is nothing to
         learn or the loss is no number any more, VersionError where the parent does not fit.
         """
+        return self.train_to(train, validation, [self.plan.steps], progress)[-1]
+
+    def train_to(
+        self, train: Sequence[Example], validation: Sequence[Example], steps: Sequence[int], progress: Progress
+    ) -> list[AdapterVersion]:
+        """One run of `plan.steps` that also writes a version at each of `steps` on the way, ascending.
+
+        Only with the constant schedule can there be more than the last: by any other rate, the weights on the way
+        are not those of a shorter training. Raises as `train` does, and TrainingError for steps that do not fit.
+        """
+        self._check_steps(steps)
         learned = [example for example in train if not example.excluded and example.weight > 0]
         judged = [example for example in validation if not example.excluded][: self.plan.validation_examples]
         if not learned:
             raise TrainingError(f"None of the {len(train)} training examples may be trained on; prepare or label more.")
-        fingerprint = self._fingerprint(learned, judged)
-        if (known := self._known(fingerprint)) is not None:
-            progress.say(f"Version {known.digest} was trained from exactly this before and is used again.")
-            return known
-        texts = _Texts(learned, self._tokenized)
-        rows_of_validation = self._validation_batches(_Texts(judged, self._tokenized))
+        fingerprints = {step: self._fingerprint(learned, judged, step) for step in steps}
+        made = {step: version for step, name in fingerprints.items() if (version := self._known(name)) is not None}
+        if len(made) == len(steps):
+            names = ", ".join(version.digest for version in made.values())
+            progress.say(f"Version {names} was trained from exactly this before and is used again.")
+            return [made[step] for step in steps]
+        texts = TokenizedExamples(learned, self._tokenized)
+        judged_texts = TokenizedExamples(judged, self._tokenized)
+        probe = probe_prompts(self.format, self.system, self.probe, self.plan.input_tokens)
+        validation_of = Validation(judged_texts, probe, self.plan, self.pad_id)
         devices = [self.base.device] if self.base.device.type == "cuda" else []
-        began = time.monotonic()
+        began, path = time.monotonic(), self._checkpoint_path(fingerprints[steps[-1]])
+
+        def keep(adapter: Adapter, step: int, log: TrainingLog, tokens: int) -> None:
+            seen = [learned[number].id for number in self._seen(texts, step)]
+            version = made[step] = self._keep(adapter, seen, fingerprints[step], self._plan_to(step), log)
+            seconds = time.monotonic() - began
+            speed = {"train_seconds": seconds, "train_tokens_per_second": tokens / seconds}
+            if self.processes.is_main_process:
+                self.versions.measure(version.digest, {**speed, **figures(log)})
+
         with (
             torch.random.fork_rng(devices),
             progress.task(f"train {self.method.name}", self.plan.steps, "steps") as task,
         ):
             adapter = self._start(texts)
-            log, tokens = self._learn(adapter, texts, rows_of_validation, fingerprint, task)
-        version = self._keep(adapter, [learned[number].id for number in self._seen(texts)], fingerprint, log)
-        seconds = time.monotonic() - began
-        figures = {"train_seconds": seconds, "train_tokens_per_second": tokens / seconds, **_figures(log)}
+            checkpoint = read_checkpoint(path, fingerprints[steps[-1]])
+            if checkpoint and any(step <= checkpoint.step and step not in made for step in steps[:-1]):
+                checkpoint = None  # a version on the way was lost, so the way has to be gone again
+            self._learn(adapter, texts, validation_of, checkpoint, path, fingerprints, task, keep)
         if self.processes.is_main_process:
-            self.versions.measure(version.digest, figures)
-            self._checkpoint_path(fingerprint).unlink(missing_ok=True)
-        return version
+            path.unlink(missing_ok=True)
+        return [made[step] for step in steps]
+
+    def _check_steps(self, steps: Sequence[int]) -> None:
+        if not steps or list(steps) != sorted(set(steps)) or steps[0] < 1 or steps[-1] != self.plan.steps:
+            raise TrainingError(
+                f"The steps {list(steps)!r} must rise from 1 or more to the plan's {self.plan.steps!r}."
+            )
+        if len(steps) > 1 and self.plan.schedule != "constant":
+            raise TrainingError(
+                f"Versions at the steps {list(steps)!r} of one run need the constant schedule, not "
+                f"{self.plan.schedule!r}; train each by itself, or with a constant rate."
+            )
 
     def _learn(
         self,
         adapter: Adapter,
         texts: Sequence[Tokenized],
-        validation: Sequence[Batch],
-        fingerprint: str,
+        validation: Validation,
+        checkpoint: Checkpoint | None,
+        path: Path,
+        fingerprints: Mapping[int, str],
         task: ProgressTask,
-    ) -> tuple[TrainingLog, int]:
-        """The loop. Leaves the best weights in the adapter; returns the curves and the tokens it saw."""
+        keep: Callable[[Adapter, int, TrainingLog, int], None],
+    ) -> None:
+        """The loop. At each step that `fingerprints` name, `keep` gets the adapter with the weights to keep, the
+        curves and the tokens seen."""
         plan, state = self.plan, self.processes
         weights = adapter.parameters()
         optimizer = torch.optim.AdamW(weights.values(), lr=plan.learning_rate, weight_decay=plan.weight_decay)
         log, best, done = TrainingLog(), adapter.trainable_state(), 0
-        path = self._checkpoint_path(fingerprint)
+        fingerprint = fingerprints[plan.steps]
 
-        if (checkpoint := read_checkpoint(path, fingerprint)) is not None:
+        if checkpoint is not None:
             adapter.load_trainable_state(checkpoint.weights)
             restore_optimizer(optimizer, weights, checkpoint.optimizer)
             log, best, done = checkpoint.log, dict(checkpoint.best), checkpoint.step
             task.advance(done)
         else:
-            self._check(adapter, validation, log, 0)
+            validation.measure(adapter, self._loss, self.format, log, 0)
 
         rows_a_step = plan.rows * plan.accumulation
         rows = islice(self._rows(texts), done * rows_a_step, None)
@@ -152,7 +187,7 @@ class PeftTrainer:
                     [[texts[number] for number in row] for row in mine[start : start + plan.rows]], self.pad_id
                 )
                 torch.manual_seed(hash((plan.seed, step, start, state.process_index)) % 2**63)
-                loss, weight = self._loss(adapter, batch.to(self.base.device))
+                loss, weight = self._loss(adapter, batch)
                 torch.autograd.backward(loss)
                 loss_sum, weight_sum, seen = loss_sum + float(loss.detach()), weight_sum + weight, seen + batch.tokens
 
@@ -174,60 +209,34 @@ class PeftTrainer:
             rate = seen * state.num_processes / (time.monotonic() - began)
             task.advance(1, loss=round(mean_loss, 4), tokens_per_second=round(rate))
 
-            if (step + 1) % plan.check_every == 0 or step + 1 == plan.steps:
-                self._check(adapter, validation, log, step + 1)
-                if not validation or log.validation[-1][1] <= min(loss for _, loss in log.validation):
+            if (step + 1) % plan.check_every == 0 or step + 1 in fingerprints:
+                validation.measure(adapter, self._loss, self.format, log, step + 1)
+                if plan.schedule == "constant" or validation.improved(log):
                     best, log.best_step = adapter.trainable_state(), step + 1
-                if state.is_main_process:
+                if step + 1 in fingerprints:
+                    adapter.load_trainable_state(best)
+                    keep(adapter, step + 1, log, seen * state.num_processes)
+                # After the version, so that whoever goes on from here finds it.
+                if state.is_main_process and step + 1 < plan.steps:
                     moments = optimizer_tensors(optimizer, weights)
                     Checkpoint(fingerprint, step + 1, log, adapter.trainable_state(), moments, best).write(path)
                 state.wait_for_everyone()
 
-        adapter.load_trainable_state(best)
-        return log, seen * state.num_processes
-
     def _loss(self, adapter: Adapter, batch: Batch) -> tuple[torch.Tensor, float]:
         """The weighted sum of token losses and the sum of weights of one batch."""
-        compute = self.base.compute
+        compute, batch = self.base.compute, batch.to(self.base.device)
         with torch.autocast(self.base.device.type, dtype=compute, enabled=compute != torch.float32):
             losses, segments = token_losses(adapter.model, batch, adapter.key_values(), compute)
         return weighted_loss(losses, segments, batch.weights)
-
-    def _check(self, adapter: Adapter, validation: Sequence[Batch], log: TrainingLog, step: int) -> None:
-        """Measures where the training stands, into the log."""
-        adapter.peft.eval()
-        if validation:
-            log.validation.append((step, self._validation_loss(adapter, validation)))
-        if self.probe:
-            log.replies.append((step, self._replies(adapter)))
-
-    @torch.no_grad()
-    def _replies(self, adapter: Adapter) -> list[str]:
-        """Greedy answers to the probe with the weights of now."""
-        limit, key_values = self.plan.input_tokens, adapter.key_values()
-        prompts = [self.format.prompt_ids(with_system(self.system, messages), limit) for messages in self.probe]
-        drafts = decode_all(adapter.model, key_values, prompts, Sampling(max_tokens=_PROBE_TOKENS), self.stop_ids)
-        return [self.format.text_of(draft.ids) for draft in drafts]
-
-    @torch.no_grad()
-    def _validation_loss(self, adapter: Adapter, batches: Sequence[Batch]) -> float:
-        sums = [self._loss(adapter, batch.to(self.base.device)) for batch in batches]
-        return sum(float(loss) for loss, _ in sums) / sum(weight for _, weight in sums)
-
-    def _validation_batches(self, texts: Sequence[Tokenized]) -> list[Batch]:
-        rows = list(pack(texts, self.plan.row_tokens, range(len(texts))))
-        size = self.plan.rows * 2
-        chunks = [rows[start : start + size] for start in range(0, len(rows), size)]
-        return [make_batch([[texts[number] for number in row] for row in chunk], self.pad_id) for chunk in chunks]
 
     def _rows(self, texts: Sequence[Tokenized]) -> Iterator[Row]:
         plan = self.plan
         return endless_rows(texts, packing=plan.packing, row_tokens=plan.row_tokens, seed=plan.seed)
 
-    def _seen(self, texts: Sequence[Tokenized]) -> list[int]:
+    def _seen(self, texts: Sequence[Tokenized], steps: int) -> list[int]:
         """The numbers of the examples that the steps came to, and of those a prompt method started from."""
         plan, start = self.plan, count_for_prompt(texts, self._prompt_tokens())
-        rows = islice(self._rows(texts), plan.steps * plan.rows * plan.accumulation)
+        rows = islice(self._rows(texts), steps * plan.rows * plan.accumulation)
         return sorted({number for row in rows for number in row} | set(range(start)))
 
     def _prompt_tokens(self) -> int:
@@ -261,9 +270,14 @@ class PeftTrainer:
         else:
             adapter.load_trainable_state(version_files.weights_of(path, version_files.ENCODER))
 
-    def _keep(self, adapter: Adapter, examples: Sequence[str], fingerprint: str, log: TrainingLog) -> AdapterVersion:
+    def _plan_to(self, step: int) -> TrainingPlan:
+        return replace(self.plan, steps=step)
+
+    def _keep(
+        self, adapter: Adapter, examples: Sequence[str], fingerprint: str, plan: TrainingPlan, log: TrainingLog
+    ) -> AdapterVersion:
         settings = {
-            **as_settings(self.method, self.plan),
+            **as_settings(self.method, plan),
             "system": self.system,
             "fingerprint": fingerprint,
             "compute": str(self.base.compute).removeprefix("torch."),
@@ -296,10 +310,12 @@ class PeftTrainer:
                     continue
         return None
 
-    def _fingerprint(self, learned: Sequence[Example], judged: Sequence[Example]) -> str:
-        """SHA-256 of everything that decides the weights."""
+    def _fingerprint(self, learned: Sequence[Example], judged: Sequence[Example], step: int) -> str:
+        """SHA-256 of everything that decides the weights after `step` steps."""
         about = [RECIPE, self.base.digest, str(self.base.compute), self.system, self.parent]
-        digest = hashlib.sha256(json.dumps([about, as_settings(self.method, self.plan)], sort_keys=True).encode())
+        digest = hashlib.sha256(
+            json.dumps([about, as_settings(self.method, self._plan_to(step))], sort_keys=True).encode()
+        )
         digest.update(json.dumps([[asdict(message) for message in messages] for messages in self.probe]).encode())
         for example in (*learned, *judged):
             digest.update(json.dumps(asdict(example), sort_keys=True).encode())
@@ -307,45 +323,3 @@ class PeftTrainer:
 
     def _checkpoint_path(self, fingerprint: str) -> Path:
         return self.work / f"checkpoint-{fingerprint[:16]}.safetensors"
-
-
-class _Texts(Sequence[Tokenized]):
-    """Examples as ids, made when first asked for: a short training of a large corpus reads little of it."""
-
-    def __init__(self, examples: Sequence[Example], tokenized: Callable[[Example], Tokenized]) -> None:
-        self._examples, self._tokenized = examples, tokenized
-        self._made: dict[int, Tokenized] = {}
-
-    def __len__(self) -> int:
-        return len(self._examples)
-
-    @overload
-    def __getitem__(self, number: int) -> Tokenized: ...
-    @overload
-    def __getitem__(self, number: slice) -> list[Tokenized]: ...
-    def __getitem__(self, number: int | slice) -> Tokenized | list[Tokenized]:
-        if isinstance(number, slice):
-            return [self[each] for each in range(*number.indices(len(self)))]
-        if not 0 <= number < len(self):
-            raise IndexError(number)
-        if number not in self._made:
-            self._made[number] = self._tokenized(self._examples[number])
-        return self._made[number]
-
-
-def rate_at(step: int, plan: TrainingPlan) -> float:
-    """The share of the learning rate at a step (from 0): a linear warm-up, then a cosine down to a tenth."""
-    warm = max(1, round(plan.steps * plan.warmup))
-    if step < warm:
-        return (step + 1) / warm
-    share = (step - warm) / max(1, plan.steps - warm)
-    return _FINAL_RATE + (1 - _FINAL_RATE) * 0.5 * (1 + math.cos(math.pi * share))
-
-
-def _figures(log: TrainingLog) -> dict[str, float]:
-    """The curve's ends, as metrics of the version."""
-    figures: dict[str, float] = {"train_loss": log.loss[-1][1], "best_step": log.best_step} if log.loss else {}
-    if log.validation:
-        figures |= {"validation_loss_before": log.validation[0][1]}
-        figures |= {"validation_loss": min(loss for _, loss in log.validation)}
-    return figures
