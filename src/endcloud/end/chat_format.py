@@ -5,6 +5,10 @@ rendering marks instead of contents and cutting the text there, so any template 
 the template's own is encoded with control tokens. What people wrote is encoded apart, with every control
 token split into ordinary pieces: a customer who types `<|assistant|>` has typed eleven characters, nothing
 more. The loss is on the reply and the token that ends it; everything before is context.
+
+Some models begin their reply with words of the format: ChatGLM3 and GLM-4 write a line of metadata, nearly always
+empty. The template tells: what it puts in front of a recorded reply, but not at the end of a prompt, the model
+itself writes. So a reply to learn begins with it, and it is cut off what customers see.
 """
 
 from __future__ import annotations
@@ -71,7 +75,10 @@ class ChatFormat:
         self._literals = re.compile("|".join(map(re.escape, sorted(literals)))) if literals else None
         self._pieces_of: dict[tuple[Role, ...], tuple[tuple[int, ...], ...]] = {}
         self._text_ids: dict[str, tuple[int, ...]] = {}
+        self._spaced = "".join(tokenizer.tokenize("甲")).startswith("▁")
         self.stop_ids = self._find_stop_ids()
+        self.lead_ids = self._find_lead()
+        self._lead = self._decoded((*self.lead_ids, *self.text_ids("甲"))).removesuffix("甲")
 
     def prompt_ids(self, messages: Sequence[Message], limit: int | None = None) -> list[int]:
         """The conversation up to where the model speaks, at most `limit` tokens.
@@ -95,9 +102,9 @@ class ChatFormat:
         return self._render(kept, newest=room)
 
     def reply_ids(self, text: str, limit: int | None = None) -> list[int]:
-        """A reply to learn: its text and the stop token. Where `limit` cuts the text the stop token is left out,
-        since the reply does not end there."""
-        ids = [*self.text_ids(text), self.stop_ids[0]]
+        """A reply to learn: what the model writes before it, its text and the stop token. Where `limit` cuts the
+        text the stop token is left out, since the reply does not end there."""
+        ids = [*self.lead_ids, *self.text_ids(text), self.stop_ids[0]]
         return ids if limit is None else ids[:limit]
 
     def tokenized(
@@ -125,8 +132,19 @@ class ChatFormat:
         return found
 
     def text_of(self, ids: Sequence[int]) -> str:
-        """The text of generated ids. Control tokens are dropped one by one, since `skip_special_tokens` would drop
-        byte tokens with them where a tokenizer registers those as special (德邦快递 becomes 快递)."""
+        """The text of a generated reply, without the line that the format lets the model write before it."""
+        text = self._decoded(ids)
+        _, broken, space = self._lead.partition("\n")
+        _, found, rest = text.partition("\n") if broken else ("", "", "")
+        return rest.removeprefix(space) if found else text
+
+    def text_so_far(self, ids: Sequence[int]) -> str:
+        """The same for a reply that is still being drawn: nothing until that line has ended."""
+        return "" if "\n" in self._lead and "\n" not in self._decoded(ids) else self.text_of(ids)
+
+    def _decoded(self, ids: Sequence[int]) -> str:
+        """Control tokens are dropped one by one, since `skip_special_tokens` would drop byte tokens with them where
+        a tokenizer registers those as special (德邦快递 becomes 快递)."""
         plain = [index for index in ids if index not in self._control_ids]
         return str(self.tokenizer.decode(plain, skip_special_tokens=False, clean_up_tokenization_spaces=False))
 
@@ -182,18 +200,30 @@ class ChatFormat:
             before, found, text = text.partition(mark)
             if not found:
                 raise ModelError(f"The chat template leaves out a message of the turns {roles!r}; use another one.")
-            pieces.append(before)
+            # A tokenizer that puts a space before every text puts this one there by itself.
+            pieces.append(before.removesuffix(" ") if self._spaced else before)
         return [*pieces, text]
 
     def _find_stop_ids(self) -> tuple[int, ...]:
-        """The control token that the template puts after a reply, then the tokenizer's end token."""
+        """The control token that the template puts after a reply, the tokenizer's end token, and the control token
+        with which the template begins the customer's next turn: a model that writes it has ended its reply."""
         after = self._template_ids(self._template_texts(("user", "assistant"), reply_follows=False)[-1])
         found = [index for index in after[:1] if index in self._control_ids]
         if self.tokenizer.eos_token_id is not None:
             found.append(int(self.tokenizer.eos_token_id))
         if not found:
             raise ModelError("The tokenizer has no token that ends a reply; set its eos_token.")
+        next_turn = self._template_ids(self._template_texts(("user", "assistant", "user"), reply_follows=True)[2])
+        found += [index for index in next_turn[:1] if index in self._control_ids]
         return tuple(dict.fromkeys(found))
+
+    def _find_lead(self) -> tuple[int, ...]:
+        """Ids of what the template puts before a recorded reply and leaves out where the model is to begin one."""
+        recorded = self._template_texts(("user", "assistant"), reply_follows=False)[1]
+        asked = self._template_texts(("user",), reply_follows=True)[1]
+        if not recorded.startswith(asked):
+            return ()
+        return self._template_ids(recorded)[len(self._template_ids(asked)) :]
 
 
 def _without_oldest(messages: tuple[Message, ...]) -> tuple[Message, ...] | None:
