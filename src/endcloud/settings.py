@@ -161,8 +161,27 @@ class ScoringSettings(_Section):
     threshold: float = Field(
         0.2, ge=0, le=1, description="Θ: where the cloud reply's own relevance is below it, similarity alone counts."
     )
-    similarity: str = Field("stand-in", description="`stand-in`, or the directory of a sentence-transformers model.")
-    relevance: str = Field("stand-in", description="`stand-in`, or the directory of a cross-encoder.")
+    similarity: str = Field(
+        "stand-in",
+        description="`stand-in`, a model's directory, or KIND:DIRECTORY with simbert, bge, gte, qwen3-embedding or sentence-transformers.",
+    )
+    relevance: str = Field(
+        "stand-in",
+        description="`stand-in`, a model's directory, or KIND:DIRECTORY with rocketqa, bge-reranker, gte-reranker, qwen3-reranker, qwen3-embedding or cross-encoder.",
+    )
+    similarity_tokens: int | None = Field(
+        None,
+        ge=3,
+        description="Longest reply that the similarity model reads, in tokens; leave it out for the model's own (SimBERT: 32, which cuts some).",
+    )
+    instruction: str = Field(
+        "", description="What a Qwen3 relevance model is told to judge; empty is a sentence about shops and replies."
+    )
+    precision: Literal["float32", "bfloat16", "int8"] = Field(
+        "float32",
+        description="float32 is exact; bfloat16 and int8 are faster and change scores a little (docs/results.md says how much).",
+    )
+    device: Literal["auto", "cpu", "cuda", "mps"] = Field("auto", description="Where the scorers run.")
     seeds: int = Field(2, ge=0, le=50, description="Sampled runs at temperature 0.6, top-p 0.8, beside the greedy one.")
 
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from endcloud.end.methods import Method, TrainingPlan
     from endcloud.end.mixture import Data
     from endcloud.privacy.masking import ConversationMasker
-    from endcloud.protocols import ChatModel, Progress, Scorer
+    from endcloud.protocols import ChatModel, Progress
     from endcloud.scoring.dual import DualScorer
     from endcloud.settings import Settings
     from endcloud.store.budget import StoredBudget
@@ -446,24 +446,9 @@ class Shop:
     @cached_property
     def scorer(self) -> DualScorer:
         """Equation 1 with the scorers that the settings name."""
-        from endcloud.scoring.dual import DualScorer
+        from endcloud.assembly.scorers import scorer_of
 
-        settings = self.settings.scoring
-        similarity: Scorer
-        relevance: Scorer
-        if STAND_IN in (settings.similarity, settings.relevance):
-            from endcloud.scoring.standin import train_scorers
-
-            similarity, relevance = train_scorers(self.examples("train"), self.directory.models, progress=self.progress)
-        if settings.similarity != STAND_IN:
-            from endcloud.scoring.similarity import SentenceSimilarity
-
-            similarity = SentenceSimilarity(self.directory.root / settings.similarity)
-        if settings.relevance != STAND_IN:
-            from endcloud.scoring.relevance import CrossEncoderRelevance
-
-            relevance = CrossEncoderRelevance(self.directory.root / settings.relevance)
-        return DualScorer(similarity, relevance, settings.alpha, settings.threshold)
+        return scorer_of(self)
 
     # -- the stages of `endcloud.loop` -------------------------------------------------------------------------
 
