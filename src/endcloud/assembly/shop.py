@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from endcloud.store.directory import ShopDirectory
     from endcloud.store.labels import StoredLabels
     from endcloud.store.ledger import StoredLedger
+    from endcloud.store.reviews import StoredReviews
     from endcloud.store.versions import StoredVersions
 
 STAND_IN = "stand-in"
@@ -65,20 +66,28 @@ class TrainingChoice:
 class Shop:
     """One shop with all its parts. Use it in a `with` block: it holds connections and processes."""
 
-    def __init__(self, directory: ShopDirectory, settings: Settings, progress: Progress) -> None:
+    def __init__(
+        self,
+        directory: ShopDirectory,
+        settings: Settings,
+        progress: Progress,
+        allowed: frozenset[str] = frozenset(),
+    ) -> None:
+        """`allowed` are values that are not masked in this run, beside the shop's own numbers."""
         self.directory = directory
         self.settings = settings
         self.progress = progress
+        self.allowed = allowed
         self._held = ExitStack()
 
     @classmethod
-    def open(cls, root: Path, progress: Progress) -> Shop:
+    def open(cls, root: Path, progress: Progress, allowed: frozenset[str] = frozenset()) -> Shop:
         """The shop at `root`; raises UsageError or SettingsError where there is none or it is set up wrongly."""
         from endcloud.settings import load_settings
         from endcloud.store.directory import ShopDirectory
 
         directory = ShopDirectory.open(root)
-        return cls(directory, load_settings(directory.settings), progress)
+        return cls(directory, load_settings(directory.settings), progress, allowed)
 
     def __enter__(self) -> Shop:
         return self
@@ -101,6 +110,12 @@ class Shop:
         from endcloud.store.labels import StoredLabels
 
         return StoredLabels(self.database)
+
+    @cached_property
+    def reviews(self) -> StoredReviews:
+        from endcloud.store.reviews import StoredReviews
+
+        return StoredReviews(self.database)
 
     @cached_property
     def budget(self) -> StoredBudget:
@@ -146,7 +161,7 @@ class Shop:
         numbers = frozenset(cell for cell in cells if cell.isdigit())
         plain = Detector(numbers)
         own = frozenset(line[f.start : f.end] for line in self.policies.lines for f in plain.find(line))
-        return ConversationMasker(Detector(numbers, own))
+        return ConversationMasker(Detector(numbers, own | self.allowed))
 
     def prepare_corpus(
         self, sources: Sequence[Path], format: str = "auto", columns: Mapping[str, str] | None = None

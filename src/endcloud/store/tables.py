@@ -123,4 +123,20 @@ class MetricRow(Table):
     at: Mapped[datetime] = mapped_column(UtcTime)
 
 
+class ReviewRow(Table):
+    """A person's judgement of a reply; read twice it is one row, and a changed one replaces the old."""
+
+    __tablename__ = "reviews"
+    id: Mapped[str] = mapped_column(String(160), primary_key=True)
+    sheet: Mapped[str] = mapped_column(String(80), index=True)
+    query: Mapped[str] = mapped_column(Text)
+    reply: Mapped[str] = mapped_column(Text)
+    cloud: Mapped[str | None] = mapped_column(Text)
+    version: Mapped[str] = mapped_column(Text)
+    reviewer: Mapped[str] = mapped_column(String(80))
+    grade: Mapped[int]
+    note: Mapped[str] = mapped_column(Text)
+    at: Mapped[datetime] = mapped_column(UtcTime)
+
+
 Index("uploads_at", UploadRow.at)
