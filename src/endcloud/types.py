@@ -119,12 +119,25 @@ class MaskedRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class Drawn:
+    """What the model thought of a token it drew: its log-probability (nats), and how far the likeliest token was
+    above the second. Sure of itself is not the same as right, but it is a beginning."""
+
+    logprob: float
+    margin: float
+
+
+@dataclass(frozen=True, slots=True)
 class Delta:
-    """A piece of a streamed reply. The last one carries `finish`; a stream without it has failed."""
+    """A piece of a streamed reply. The last one carries `finish`; a stream without it has failed.
+
+    `drawn` tells of each token since the piece before, where the model is at hand; a cloud says nothing.
+    """
 
     text: str
     finish: Finish | None = None
     tokens: Tokens | None = None
+    drawn: tuple[Drawn, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from endcloud.end.base_model import BaseModel
+from endcloud.end.continuous import stop_ids_of
 from endcloud.end.generation import LocalEndModel
 from endcloud.end.methods import LoRA, Method, PrefixTuning, PTuningV2, TrainingPlan
 from endcloud.end.training import PeftTrainer
@@ -49,7 +50,7 @@ def three(glm: BaseModel, versions: StoredVersions, tmp_path: Path) -> list[str]
 def test_replies_are_those_of_the_models_own_generate(base: BaseModel, versions: StoredVersions) -> None:
     model = LocalEndModel(base, versions, system=SYSTEM)
     replies = model.answer_all(CONVERSATIONS[:4], GREEDY, SilentProgress())
-    chat_format = model._engine.format
+    chat_format = model._shared.format
     for conversation, reply in zip(CONVERSATIONS, replies[:4], strict=False):
         ids = torch.tensor([chat_format.prompt_ids((Message("system", SYSTEM), *conversation))])
         made = base.model.generate(ids, attention_mask=torch.ones_like(ids), max_new_tokens=12, do_sample=False)
@@ -87,15 +88,15 @@ def test_a_prompt_method_answers_as_peft_does(glm: BaseModel, versions: StoredVe
         model = LocalEndModel(glm, versions, system=SYSTEM, version=version)
         reply = model.answer_all(CONVERSATIONS[:1], GREEDY, SilentProgress())[0]
         peft = PeftModel.from_pretrained(glm.tree(), versions.path(version)).eval()
-        ids = model._engine.format.prompt_ids((Message("system", SYSTEM), *CONVERSATIONS[0]))
+        ids = model._shared.format.prompt_ids((Message("system", SYSTEM), *CONVERSATIONS[0]))
         drawn: list[int] = []
         while len(drawn) < 12:
             row = torch.tensor([[*ids, *drawn]])
             chosen = int(peft(input_ids=row, attention_mask=torch.ones_like(row)).logits[0, -1].argmax())
-            if chosen in model._engine.stop_ids:
+            if chosen in stop_ids_of(model._shared.format, glm.model):
                 break
             drawn.append(chosen)
-        assert reply.text == model._engine.format.text_of(drawn)
+        assert reply.text == model._shared.format.text_of(drawn)
 
 
 def test_versions_stand_beside_each_other_undisturbed(
