@@ -3,6 +3,7 @@
 `shop` brings a shop's directory to life, `judging` evaluates its versions, `state` says what is there.
 """
 
-from endcloud.assembly.shop import Shop, TrainingChoice
+from endcloud.assembly.shop import Shop
+from endcloud.assembly.training import TrainingChoice
 
 __all__ = ["Shop", "TrainingChoice"]

@@ -10,12 +10,11 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
 from functools import cached_property
-from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
+from endcloud.assembly.training import TrainingChoice
 from endcloud.errors import SettingsError, UsageError
 from endcloud.types import AdapterVersion, Example, Message, Sampling, Split
 
@@ -29,8 +28,6 @@ if TYPE_CHECKING:
     from endcloud.corpus.preparation import CorpusReport
     from endcloud.end.base_model import BaseModel
     from endcloud.end.generation import LocalEndModel
-    from endcloud.end.methods import Method, TrainingPlan
-    from endcloud.end.mixture import Data
     from endcloud.privacy.masking import ConversationMasker
     from endcloud.protocols import ChatModel, Progress
     from endcloud.scoring.dual import DualScorer
@@ -48,19 +45,6 @@ BUNDLED = "bundled"
 COLD_START = "cold start"
 _NOWHERE = "http://127.0.0.1:9/v1"  # the discard port: an estimate has a client, and never asks it
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
-
-
-@dataclass(frozen=True, slots=True)
-class TrainingChoice:
-    """What one training does otherwise than the settings say; None takes the setting."""
-
-    method: str | None = None
-    preset: str | None = None
-    data: str | None = None
-    steps: int | None = None
-    learning_rate: float | None = None
-    seed: int | None = None
-    parent: str = ""
 
 
 class Shop:
@@ -371,44 +355,10 @@ class Shop:
         versions: StoredVersions | None = None,
         probe: Sequence[Sequence[Message]] = (),
     ) -> AdapterVersion:
-        """Stage 3 by one choice of method, data and plan.
+        """Stage 3 by one choice of method, data and plan; see `endcloud.assembly.training`."""
+        from endcloud.assembly.training import train_to
 
-        `labelled` bounds the training examples, for a learning curve; `versions` is where the version is kept;
-        `probe` are conversations answered on the way, for a chart of how the replies get better.
-        """
-        from endcloud.end.mixture import mixture
-        from endcloud.end.training import PeftTrainer
-
-        method, plan = self.plan(choice)
-        data, share = cast("Data", choice.data or self.settings.end.data), self.settings.end.cloud_share
-        with self.directory.lock("train"):
-            train, validation = self.examples("train"), self.examples("validation")
-            labels = self.labels.of(example.id for example in (*train, *validation))
-            train = _some(train, labelled)
-            trainer = PeftTrainer(
-                self.base,
-                method,
-                plan,
-                versions or self.versions,
-                system=self.role,
-                work=self.directory.work,
-                parent=self.versions.get(choice.parent).digest if choice.parent else "",
-                probe=probe,
-            )
-            return trainer.train(
-                mixture(train, labels, data, share), mixture(validation, labels, data, share), self.progress
-            )
-
-    def plan(self, choice: TrainingChoice) -> tuple[Method, TrainingPlan]:
-        from endcloud.end.methods import preset
-
-        settings = self.settings.end
-        method, plan = preset(choice.preset or settings.preset, choice.method or settings.method)
-        if (data := choice.data or settings.data) not in ("natural", "cloud", "both"):
-            raise UsageError(f"The data {data!r} do not exist; use natural, cloud or both.")
-        steps, rate = choice.steps or settings.steps, choice.learning_rate or settings.learning_rate
-        seed = settings.seed if choice.seed is None else choice.seed
-        return method, replace(plan, steps=steps or plan.steps, learning_rate=rate or plan.learning_rate, seed=seed)
+        return train_to(self, choice, labelled=labelled, versions=versions, probe=probe)[-1]
 
     def end_model(self, version: str = "", versions: StoredVersions | None = None) -> LocalEndModel:
         """The end model answering as a version: a digest or its beginning, `base`, or the one in service."""
@@ -490,14 +440,6 @@ class Shop:
     def promote(self, version: AdapterVersion, reason: str) -> None:
         """Puts a version into service after a check."""
         self.put_into_service(version.digest, reason)
-
-
-def _some(examples: list[Example], number: int | None) -> list[Example]:
-    """`number` of the examples, the same ones each time and a smaller number's among a larger one's."""
-    if number is None or number >= len(examples):
-        return examples
-    drawn = {example.id for example in sorted(examples, key=lambda e: sha256(e.id.encode()).digest())[:number]}
-    return [example for example in examples if example.id in drawn]
 
 
 def cache_directory() -> Path:

@@ -16,7 +16,8 @@ from typing import Any
 
 from endcloud import whole_files
 from endcloud.assembly.judging import Additions, Asked, Outcome, judge
-from endcloud.assembly.shop import Shop, TrainingChoice
+from endcloud.assembly.shop import Shop
+from endcloud.assembly.training import TrainingChoice
 from endcloud.bundled.dialogues import write_dialogues
 from endcloud.bundled.held_out import Question, combinations, patterns, write_held_out
 from endcloud.bundled.judged_replies import judged_replies

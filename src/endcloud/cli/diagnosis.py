@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from endcloud.assembly.shop import STAND_IN, Shop, TrainingChoice
+from endcloud.assembly.shop import STAND_IN, Shop
+from endcloud.assembly.training import TrainingChoice, plan_of
 from endcloud.errors import EndcloudError
 
 if TYPE_CHECKING:
@@ -122,7 +123,7 @@ def _end_model(shop: Shop) -> Iterator[Finding]:
     parameters = sum(weight.numel() for weight in base.model.parameters())
     kind = base.model.config.model_type
     yield Finding("end model", "ok", f"{base.label} ({kind}, {parameters / 1e6:,.1f} M parameters) on {base.device}")
-    _, plan = shop.plan(TrainingChoice())
+    _, plan = plan_of(shop.settings.end, TrainingChoice())
     yield Finding("a training", "note", _training(base, plan, parameters))
 
 
