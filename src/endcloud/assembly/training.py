@@ -1,0 +1,98 @@
+"""Stage 3 put together: which examples, by which method and plan, from which base, into which versions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from typing import TYPE_CHECKING, cast
+
+from endcloud.errors import UsageError
+from endcloud.types import AdapterVersion, Example, Message
+
+if TYPE_CHECKING:
+    from endcloud.assembly.shop import Shop
+    from endcloud.end.methods import Method, Schedule, TrainingPlan
+    from endcloud.end.mixture import Data
+    from endcloud.settings import EndSettings
+    from endcloud.store.versions import StoredVersions
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingChoice:
+    """What one training does otherwise than the settings say; None takes the setting."""
+
+    method: str | None = None
+    preset: str | None = None
+    data: str | None = None
+    steps: int | None = None
+    learning_rate: float | None = None
+    seed: int | None = None
+    parent: str = ""
+    schedule: Schedule | None = None
+
+
+def train_to(
+    shop: Shop,
+    choice: TrainingChoice,
+    steps: Sequence[int] = (),
+    *,
+    labelled: int | None = None,
+    versions: StoredVersions | None = None,
+    probe: Sequence[Sequence[Message]] = (),
+) -> list[AdapterVersion]:
+    """Trains by one choice; a version at each of `steps` of the one run, or at its end.
+
+    `labelled` bounds the training examples, for a learning curve; `versions` is where the versions are kept;
+    `probe` are conversations answered on the way, for a chart of how the replies get better.
+    """
+    from endcloud.end.mixture import mixture
+    from endcloud.end.training import PeftTrainer
+
+    settings = shop.settings.end
+    method, plan = plan_of(settings, choice)
+    data = cast("Data", choice.data or settings.data)
+    with shop.directory.lock("train"):
+        train, validation = shop.examples("train"), shop.examples("validation")
+        labels = shop.labels.of(example.id for example in (*train, *validation))
+        train = _some(train, labelled)
+        trainer = PeftTrainer(
+            shop.base,
+            method,
+            plan,
+            versions or shop.versions,
+            system=shop.role,
+            work=shop.directory.work,
+            parent=shop.versions.get(choice.parent).digest if choice.parent else "",
+            probe=probe,
+        )
+        return trainer.train_to(
+            mixture(train, labels, data, settings.cloud_share),
+            mixture(validation, labels, data, settings.cloud_share),
+            steps or [plan.steps],
+            shop.progress,
+        )
+
+
+def plan_of(settings: EndSettings, choice: TrainingChoice) -> tuple[Method, TrainingPlan]:
+    """The method and plan of a choice; raises UsageError for a name there is not."""
+    from endcloud.end.methods import preset
+
+    method, plan = preset(choice.preset or settings.preset, choice.method or settings.method)
+    if (data := choice.data or settings.data) not in ("natural", "cloud", "both"):
+        raise UsageError(f"The data {data!r} do not exist; use natural, cloud or both.")
+    return method, replace(
+        plan,
+        steps=choice.steps or settings.steps or plan.steps,
+        learning_rate=choice.learning_rate or settings.learning_rate or plan.learning_rate,
+        seed=settings.seed if choice.seed is None else choice.seed,
+        schedule=choice.schedule or plan.schedule,
+    )
+
+
+def _some(examples: list[Example], number: int | None) -> list[Example]:
+    """`number` of the examples, the same ones each time and a smaller number's among a larger one's."""
+    if number is None or number >= len(examples):
+        return examples
+    drawn = {example.id for example in sorted(examples, key=lambda e: sha256(e.id.encode()).digest())[:number]}
+    return [example for example in examples if example.id in drawn]
