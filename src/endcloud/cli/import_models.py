@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from endcloud.cli.console import Console
-from endcloud.cli.options import JsonOption
+from endcloud.cli.options import HERE, JsonOption, ShopOption
 
 app = typer.Typer(no_args_is_help=True, help="Turn published checkpoints into directories that are loaded safely.")
 
@@ -42,3 +42,25 @@ def chatglm3(source: Source, destination: Destination, as_json: JsonOption = Fal
             "put a SHA256SUMS beside them to have it done. Digests of all files are in import.json."
         )
     console.text(f'Name it in endcloud.toml: [end] model = "{imported.directory}"', style="bold")
+
+
+@app.command("chatglm3-lora")
+def chatglm3_lora(
+    source: Source,
+    system: Annotated[
+        str, typer.Option(help="The system sentence it was trained behind; the official code has none.")
+    ] = "",
+    shop: ShopOption = HERE,
+    as_json: JsonOption = False,
+) -> None:
+    """An official LoRA checkpoint of ChatGLM3 becomes a version of the shop, on its imported base."""
+    from endcloud.assembly import Shop
+    from endcloud.end.chatglm.lora import import_lora
+
+    console = Console(as_json)
+    with Shop.open(shop, console) as opened:
+        version = import_lora(source, opened.base, opened.versions, system=system)
+        figures = opened.describe(version) | {"path": str(opened.versions.path(version.digest))}
+    console.result(figures)
+    console.text(f"Version {version.digest[:12]} is in {figures['path']}.")
+    console.text(f"Score it: endcloud evaluate --version {version.digest[:12]} --shop {shop}", style="bold")

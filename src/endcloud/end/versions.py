@@ -239,6 +239,12 @@ def _model_card(
         f"Validation loss in nats a token: {begin}{best}." if validation else "No validation examples were given."
     )
     name = Path(base_name).name
+    imported: Mapping[str, str] = settings.get("imported") or {}
+    origin = (
+        f"It was trained elsewhere and imported from {imported['name']!r} (SHA-256 `{imported['sha256']}`)"
+        if imported
+        else f"It was trained by endcloud on {examples} examples"
+    )
     return f"""---
 base_model: {name}
 library_name: peft
@@ -247,7 +253,7 @@ tags:
 ---
 # {method.name} adapter for {name}
 
-An adapter that teaches {name} to answer customers of one shop. It was trained by endcloud on {examples} examples
+An adapter that teaches {name} to answer customers of one shop. {origin}
 and works only with the base whose files have the digest `{base}`.
 
 - Method: {method}

@@ -11,7 +11,7 @@ Source: modeling_chatglm.py and configuration_chatglm.py of THUDM/chatglm3-6b.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,10 +19,6 @@ import torch
 from transformers import GlmConfig
 
 from endcloud.errors import ModelError
-
-PAD, EOS, USER, OBSERVATION = 0, 2, 64795, 64797
-STOP_IDS = (EOS, USER, OBSERVATION)
-"""What ends a reply: the end token, a customer's turn, a tool's answer."""
 
 _ROTARY_BASE = 10_000.0
 _FIXED: Mapping[str, object] = {
@@ -100,6 +96,21 @@ class ChatGLM3:
         except (KeyError, TypeError, ValueError) as error:
             raise ModelError(f"The config.json of the ChatGLM3 lacks or garbles a size: {error!r}.") from error
 
+    @classmethod
+    def of_converted(cls, config: GlmConfig) -> ChatGLM3:
+        """The sizes of a model that was converted before."""
+        return cls(
+            vocabulary=config.vocab_size,
+            hidden=config.hidden_size,
+            inner=config.intermediate_size,
+            layers=config.num_hidden_layers,
+            heads=config.num_attention_heads,
+            groups=config.num_key_value_heads or config.num_attention_heads,
+            head_size=config.head_dim or config.hidden_size // config.num_attention_heads,
+            positions=config.max_position_embeddings,
+            epsilon=config.rms_norm_eps,
+        )
+
     @property
     def query_rows(self) -> int:
         return self.heads * self.head_size
@@ -154,8 +165,8 @@ class ChatGLM3:
         parts = torch.split(rows, list(self.fused_parts.values()))
         return {f"self_attn.{name}": part for name, part in zip(self.fused_parts, parts, strict=True)}
 
-    def glm_config(self, dtype: torch.dtype) -> GlmConfig:
-        """The config.json of the converted model."""
+    def glm_config(self, dtype: torch.dtype, pad_id: int, stop_ids: Sequence[int]) -> GlmConfig:
+        """The config.json of the converted model; the ids are its tokenizer's."""
         return GlmConfig(
             architectures=["GlmForCausalLM"],
             vocab_size=self.vocabulary,
@@ -175,8 +186,8 @@ class ChatGLM3:
             },
             attention_bias=True,
             tie_word_embeddings=False,
-            pad_token_id=PAD,
+            pad_token_id=pad_id,
             bos_token_id=None,
-            eos_token_id=list(STOP_IDS),
+            eos_token_id=list(stop_ids),
             dtype=dtype,
         )

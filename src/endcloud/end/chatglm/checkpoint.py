@@ -20,11 +20,11 @@ from typing import Any
 import torch
 from filelock import FileLock, Timeout
 from safetensors.torch import save_file
-from transformers import GenerationConfig, GlmConfig, PreTrainedTokenizerFast
+from transformers import GenerationConfig, PreTrainedTokenizerFast
 
 from endcloud import whole_files
-from endcloud.end.chatglm.architecture import DROPPED, PAD, STOP_IDS, ChatGLM3
-from endcloud.end.chatglm.tokenizer import convert_tokenizer
+from endcloud.end.chatglm.architecture import DROPPED, ChatGLM3
+from endcloud.end.chatglm.tokenizer import convert_tokenizer, stop_ids
 from endcloud.errors import LockedError, ModelError
 from endcloud.protocols import Progress
 from endcloud.weight_files import Shards, find_shards, published_sha256, sha256
@@ -78,6 +78,11 @@ def import_checkpoint(source: Path, destination: Path, progress: Progress) -> Im
     config, tokenizer = _read(source / "config.json"), _read(source / "tokenizer.model")
     model = ChatGLM3.from_config(_json(config, source / "config.json"))
     fast_tokenizer = convert_tokenizer(tokenizer, model.positions)
+    if len(fast_tokenizer) > model.vocabulary:
+        raise ModelError(
+            f"The tokenizer.model makes {len(fast_tokenizer)} tokens and the model has {model.vocabulary}: "
+            "they do not belong together; download the whole official directory."
+        )
     shards = find_shards(source)
     if destination.exists():
         return _finished(destination, shards, progress)
@@ -88,16 +93,17 @@ def import_checkpoint(source: Path, destination: Path, progress: Progress) -> Im
         _check_room(shards, partial)
         files = _convert(shards, model, partial, progress)
         imported = Imported(destination, tuple(files), str(dtype).removeprefix("torch."))
-        _write_rest(imported, model.glm_config(dtype), fast_tokenizer, shards, partial)
+        _write_rest(imported, model, fast_tokenizer, shards, partial)
     return imported
 
 
 def _write_rest(
-    imported: Imported, config: GlmConfig, tokenizer: PreTrainedTokenizerFast, shards: Shards, partial: Path
+    imported: Imported, model: ChatGLM3, tokenizer: PreTrainedTokenizerFast, shards: Shards, partial: Path
 ) -> None:
     """All but the weights; then the directory gets its name."""
-    config.save_pretrained(partial)
-    GenerationConfig(pad_token_id=PAD, eos_token_id=list(STOP_IDS)).save_pretrained(partial)
+    pad, stops = int(tokenizer.pad_token_id), stop_ids(tokenizer)
+    model.glm_config(getattr(torch, imported.dtype), pad, stops).save_pretrained(partial)
+    GenerationConfig(pad_token_id=pad, eos_token_id=stops).save_pretrained(partial)
     tokenizer.save_pretrained(partial)
     whole_files.write(partial / "model.safetensors.index.json", _dumped(_index(imported.files)))
     whole_files.write(partial / RECORD, _dumped(_record(imported, shards)))

@@ -32,6 +32,9 @@ SPECIAL_TOKENS = (
 )
 """They follow the pieces of the file: 64789 to 64797 in the official model."""
 
+STOP_TOKENS = ("</s>", "<|user|>", "<|observation|>")
+"""What ends a reply: the end token, a customer's turn, a tool's answer (2, 64795, 64797)."""
+
 CHAT_TEMPLATE = (
     "[gMASK]sop"
     "{% for message in messages %}<|{{ message['role'] }}|>{{ message['metadata'] or '' }}\n"
@@ -66,6 +69,10 @@ def convert_tokenizer(model_file: bytes, positions: int = 8192) -> PreTrainedTok
         model_max_length=positions,
         model_input_names=["input_ids", "attention_mask"],
     )
+
+
+def stop_ids(tokenizer: PreTrainedTokenizerFast) -> list[int]:
+    return [tokenizer.get_vocab()[token] for token in STOP_TOKENS]
 
 
 def merges_of(pieces: Sequence[Piece]) -> list[tuple[str, str]]:
