@@ -13,7 +13,7 @@ from PIL import Image
 
 from endcloud.scoring import charts, fonts, pictures
 from endcloud.scoring.bootstrap import Interval
-from endcloud.scoring.charts import Convergence, CurvePoint
+from endcloud.scoring.curves import Convergence, CurvePoint
 from endcloud.scoring.fonts import Lettering
 from endcloud.scoring.pictures import Picture
 
@@ -99,7 +99,7 @@ def test_the_learning_curve_shows_its_points_and_names_its_lines(tmp_path: Path)
         "LoRA": [CurvePoint(n, interval(share)) for n, share in ((0, 0.1), (100, 0.6), (800, 0.95))],
         "P-Tuning v2": [CurvePoint(n, interval(share)) for n, share in ((0, 0.1), (100, 0.5), (800, 0.94))],
     }
-    drawn = texts(assert_drawn(charts.learning_curve(curves, tmp_path, versions=list(VALUES)), tmp_path), "light")
+    drawn = texts(assert_drawn(curves.learning_curve(curves, tmp_path, versions=list(VALUES)), tmp_path), "light")
     assert {"0", "100", "800"} <= set(drawn)
     assert any("LoRA" in text and "0.95" in text for text in drawn)
 
@@ -110,7 +110,7 @@ def test_convergence_draws_score_and_loss_of_all_methods(tmp_path: Path) -> None
         "Prefix-Tuning": Convergence([(s, 4.0 / s) for s in range(1, 400)], [(0, 0.1), (400, 0.8)]),
         "nothing yet": Convergence([], []),
     }
-    drawn = texts(assert_drawn(charts.convergence(curves, tmp_path, score_label="share right"), tmp_path), "light")
+    drawn = texts(assert_drawn(curves.convergence(curves, tmp_path, score_label="share right"), tmp_path), "light")
     assert sum("LoRA" in text for text in drawn) == 2
     assert "share right" in drawn
 
@@ -136,7 +136,7 @@ def test_a_version_looks_the_same_in_every_chart() -> None:
 
 
 def test_labels_that_would_overlap_are_pushed_apart_in_order() -> None:
-    places = charts._spread([0.94, 0.95, 0.2, 0.93], 0.06, 0.0, 1.0)
+    places = curves._spread([0.94, 0.95, 0.2, 0.93], 0.06, 0.0, 1.0)
     ordered = sorted(places)
     assert all(b - a >= 0.06 - 1e-9 for a, b in pairwise(ordered))
     assert places[2] == 0.2

@@ -12,7 +12,7 @@ import pytest
 from endcloud import whole_files
 from endcloud.scoring import report
 from endcloud.scoring.bootstrap import Interval
-from endcloud.scoring.charts import Convergence, CurvePoint
+from endcloud.scoring.curves import Convergence, CurvePoint
 from endcloud.scoring.dual import DualScorer
 from endcloud.scoring.evaluation import LISTED, Evaluation, Item, Replies, evaluate
 from endcloud.scoring.quality import Quality

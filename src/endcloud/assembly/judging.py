@@ -20,7 +20,7 @@ from endcloud.types import Example, Message, Sampling
 if TYPE_CHECKING:
     from endcloud.assembly.shop import Shop
     from endcloud.scoring.bootstrap import Interval
-    from endcloud.scoring.charts import Convergence, CurvePoint
+    from endcloud.scoring.curves import Convergence, CurvePoint
     from endcloud.scoring.quality import Quality
 
 QUERIES = "six queries"

@@ -30,7 +30,7 @@ from endcloud.end.versions import training_log
 from endcloud.errors import LearningError
 from endcloud.protocols import Progress
 from endcloud.scoring.bootstrap import Interval, interval
-from endcloud.scoring.charts import Convergence, CurvePoint
+from endcloud.scoring.curves import Convergence, CurvePoint
 from endcloud.scoring.dual import DualScorer
 from endcloud.scoring.evaluation import FINAL, WHOLE_SPLIT, Item, Measure
 from endcloud.scoring.quality import Judged, Quality, measure

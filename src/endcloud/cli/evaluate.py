@@ -24,7 +24,7 @@ def evaluate(
     """Score the versions' replies on what they never saw: tables, charts, intervals. (Stage 4)"""
     from endcloud.assembly import Shop
     from endcloud.assembly.judging import judge
-    from endcloud.scoring.report import summary_rows
+    from endcloud.scoring.tables import summary_rows
 
     console = Console(as_json)
     with Shop.open(shop, console) as opened:
