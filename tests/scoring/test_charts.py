@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from endcloud.scoring import charts, fonts, pictures
+from endcloud.scoring import charts, curves, fonts, pictures
 from endcloud.scoring.bootstrap import Interval
 from endcloud.scoring.curves import Convergence, CurvePoint
 from endcloud.scoring.fonts import Lettering
