@@ -95,22 +95,22 @@ def test_bars_say_their_values_and_what_was_not_measured(tmp_path: Path) -> None
 
 
 def test_the_learning_curve_shows_its_points_and_names_its_lines(tmp_path: Path) -> None:
-    curves = {
+    lines = {
         "LoRA": [CurvePoint(n, interval(share)) for n, share in ((0, 0.1), (100, 0.6), (800, 0.95))],
         "P-Tuning v2": [CurvePoint(n, interval(share)) for n, share in ((0, 0.1), (100, 0.5), (800, 0.94))],
     }
-    drawn = texts(assert_drawn(curves.learning_curve(curves, tmp_path, versions=list(VALUES)), tmp_path), "light")
+    drawn = texts(assert_drawn(curves.learning_curve(lines, tmp_path, versions=list(VALUES)), tmp_path), "light")
     assert {"0", "100", "800"} <= set(drawn)
     assert any("LoRA" in text and "0.95" in text for text in drawn)
 
 
 def test_convergence_draws_score_and_loss_of_all_methods(tmp_path: Path) -> None:
-    curves = {
+    lines = {
         "LoRA": Convergence([(s, 2.0 / s) for s in range(1, 80)], [(0, 0.1), (80, 0.9)]),
         "Prefix-Tuning": Convergence([(s, 4.0 / s) for s in range(1, 400)], [(0, 0.1), (400, 0.8)]),
         "nothing yet": Convergence([], []),
     }
-    drawn = texts(assert_drawn(curves.convergence(curves, tmp_path, score_label="share right"), tmp_path), "light")
+    drawn = texts(assert_drawn(curves.convergence(lines, tmp_path, score_label="share right"), tmp_path), "light")
     assert sum("LoRA" in text for text in drawn) == 2
     assert "share right" in drawn
 
