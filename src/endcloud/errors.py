@@ -9,6 +9,9 @@
     ├── TrainingError                training cannot go on: nothing to learn from, or it diverged
     ├── LearningError                training ended, and nothing was learned
     ├── LockedError                  another process does this job already
+    ├── ConflictError                somebody else was first, or it is not the time for this
+    ├── AccessError                  this caller may not do this, or see this
+    ├── NotFoundError                nothing of this name is here
     ├── PrivacyError                 the guard let nothing out
     │   └── UnrestorableError        a reply holds a placeholder that the conversation does not
     ├── BudgetError                  the next call could pass the budget
@@ -64,6 +67,18 @@ class LearningError(EndcloudError):
 
 class LockedError(EndcloudError):
     """Another process holds the lock of this job."""
+
+
+class ConflictError(EndcloudError):
+    """Somebody else was first, or what was asked does not fit what holds now."""
+
+
+class AccessError(EndcloudError):
+    """The caller's key or token does not allow this."""
+
+
+class NotFoundError(EndcloudError):
+    """Nothing of this name is here."""
 
 
 class PrivacyError(EndcloudError):

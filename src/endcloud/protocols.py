@@ -17,6 +17,8 @@ from endcloud.types import (
     AdapterVersion,
     Delta,
     Example,
+    Feedback,
+    Handoff,
     MaskedRequest,
     Message,
     Reply,
@@ -24,6 +26,7 @@ from endcloud.types import (
     Review,
     Sampling,
     Tokens,
+    Turn,
 )
 
 Standing = Literal["candidate", "active", "retired", "rejected"]
@@ -218,6 +221,60 @@ class Reviews(Protocol):
     def add(self, reviews: Sequence[Review]) -> None: ...
 
     def all(self) -> list[Review]: ...
+
+
+class Conversations(Protocol):
+    """What was said, by conversation; appended and never changed until a customer is forgotten."""
+
+    def open(self, conversation: str, owner: str, customer: str = "") -> bool:
+        """Begins a conversation that belongs to `owner`; False where it exists and belongs to somebody else."""
+        ...
+
+    def owner(self, conversation: str) -> str | None: ...
+
+    def customer(self, conversation: str) -> str: ...
+
+    def say(self, turn: Turn) -> bool:
+        """Appends a turn, acknowledged when it is on disk; False where a turn of this id is there already."""
+        ...
+
+    def turns(self, conversation: str, after: str = "") -> list[Turn]:
+        """All turns in their order, or those after the turn `after`."""
+        ...
+
+    def turn(self, name: str) -> Turn | None: ...
+
+
+class Feedbacks(Protocol):
+    """What was said of replies."""
+
+    def add(self, feedback: Feedback) -> bool:
+        """Records it, acknowledged when it is on disk; False where this id is there already."""
+        ...
+
+    def of(self, turn: str) -> list[Feedback]: ...
+
+
+class Desk(Protocol):
+    """The agents' queue: which conversations wait for a person, and who has them. Two agents never have one."""
+
+    def request(self, conversation: str, reason: str) -> Handoff:
+        """Puts a conversation into the queue; one that waits or is claimed stays as it is."""
+        ...
+
+    def claim(self, conversation: str, agent: str) -> Handoff:
+        """Raises ConflictError where another agent has it, or nobody asked."""
+        ...
+
+    def close(self, conversation: str, agent: str) -> Handoff:
+        """Hands back to the models. Raises ConflictError where this agent does not have it."""
+        ...
+
+    def of(self, conversation: str) -> Handoff | None: ...
+
+    def open(self) -> list[Handoff]:
+        """All that wait or are claimed, longest waiting first."""
+        ...
 
 
 class VersionFiles(Protocol):

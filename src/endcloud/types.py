@@ -19,6 +19,10 @@ Author = Literal["end", "cloud", "human"]
 Finish = Literal["stop", "length", "content_filter"]
 Purpose = Literal["answer", "label", "audit", "takeover"]
 Rule = Literal["weighted", "similarity only", "incomplete"]
+Speaker = Literal["customer", "end", "cloud", "human", "shop"]
+Route = Literal["end", "cloud", "human"]
+Witness = Literal["customer", "reviewer", "agent", "scorer"]
+FeedbackKind = Literal["thumb", "stars", "correction", "note", "asked again", "complaint", "asked for a person"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +189,78 @@ class Score:
         if rule == "incomplete" or self.similarity is None or self.relevance is None:
             return None
         return alpha * self.similarity + (1 - alpha) * self.relevance
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One thing said in a conversation, as the customer saw it; turns are appended and never changed.
+
+    `speaker` is `shop` for what the service itself says, such as that a person has been called. A reply names the
+    customer's turn it `answers`, its `route` and `version`, the `reason` for that route, and `probability`: the
+    estimate that it is acceptable, from before it was shown. `suggested` is what an agent was offered and changed.
+    `id` is given by the writer, so that a repeated write is the same turn.
+    """
+
+    id: str
+    conversation: str
+    speaker: Speaker
+    text: str
+    at: datetime
+    answers: str = ""
+    route: Route | None = None
+    version: str = ""
+    reason: str = ""
+    probability: float | None = None
+    finish: Finish = "stop"
+    seconds: float = 0.0
+    first_token: float = 0.0
+    tokens: Tokens = field(default_factory=Tokens)
+    price: float = 0.0
+    by: str = ""
+    suggested: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """A customer's query with a reply to it, derived from turns; `context` is what was said before."""
+
+    query: Turn
+    reply: Turn
+    context: tuple[Turn, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Feedback:
+    """What somebody said of a reply (`turn`), or what their behaviour says of it.
+
+    `value` is 1 or -1 for a thumb, 1 to 5 for stars, absent for the others; `text` a comment, or the corrected reply.
+    `by` names who: a customer's id, a key's name, a scorer. `id` is given by who sends it: sent twice, it counts once.
+    """
+
+    id: str
+    turn: str
+    conversation: str
+    kind: FeedbackKind
+    witness: Witness
+    by: str
+    at: datetime
+    value: float | None = None
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Handoff:
+    """A conversation on its way to a person, or with one.
+
+    `stage` runs from `waiting` (in the queue, with the `reason`) over `claimed` (by `agent`) to `closed` (handed back
+    to the models). Where a conversation was never handed over there is none.
+    """
+
+    conversation: str
+    stage: Literal["waiting", "claimed", "closed"]
+    reason: str
+    at: datetime
+    agent: str = ""
 
 
 @dataclass(frozen=True, slots=True)

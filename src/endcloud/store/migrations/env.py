@@ -2,8 +2,10 @@
 
 from alembic import context
 
+from endcloud.store import conversation_tables
 from endcloud.store.tables import Table
 
+assert conversation_tables.TurnRow.metadata is Table.metadata  # the tables are known once they are imported
 connection = context.config.attributes["connection"]
 context.configure(connection=connection, target_metadata=Table.metadata, render_as_batch=True)
 with context.begin_transaction():

@@ -1,0 +1,104 @@
+"""What was said to customers and by them. Implements `endcloud.protocols.Conversations`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, fields, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, insert, select
+
+from endcloud.store.conversation_tables import ConversationRow, TurnRow
+from endcloud.store.database import Database, now
+from endcloud.types import Tokens, Turn
+
+_TOKENS = tuple(field.name for field in fields(Tokens))
+
+
+class StoredConversations:
+    """Conversations and their turns as rows."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def open(self, conversation: str, owner: str, customer: str = "") -> bool:
+        """Begins a conversation that belongs to `owner`; False where it exists and belongs to somebody else."""
+
+        def begin(connection: Connection) -> bool:
+            found = _row(connection, conversation)
+            if found is None:
+                row = {"id": conversation, "owner": owner, "customer": customer, "at": now()}
+                connection.execute(insert(ConversationRow), row)
+            return found is None or found["owner"] == owner
+
+        with self._database.reading() as connection:
+            known = _row(connection, conversation)
+        return known["owner"] == owner if known is not None else self._database.write(begin)
+
+    def owner(self, conversation: str) -> str | None:
+        """Who may go on with a conversation; None where there is none of this name."""
+        with self._database.reading() as connection:
+            row = _row(connection, conversation)
+        return None if row is None else str(row["owner"])
+
+    def customer(self, conversation: str) -> str:
+        """Whose conversation it is; empty for a visitor whom the shop does not know."""
+        with self._database.reading() as connection:
+            row = _row(connection, conversation)
+        return "" if row is None else str(row["customer"])
+
+    def say(self, turn: Turn) -> bool:
+        """Appends a turn, acknowledged when it is on disk; False where a turn of this id is there already."""
+
+        def append(connection: Connection) -> bool:
+            if connection.scalar(select(TurnRow.number).where(TurnRow.id == turn.id)) is not None:
+                return False
+            connection.execute(insert(TurnRow), _as_row(turn))
+            return True
+
+        return self._database.write(append)
+
+    def turns(self, conversation: str, after: str = "") -> list[Turn]:
+        """All turns in their order, or those after the turn `after`."""
+        chosen = select(TurnRow.__table__).where(TurnRow.conversation == conversation).order_by(TurnRow.number)
+        if after:
+            since = select(TurnRow.number).where(TurnRow.id == after).scalar_subquery()
+            chosen = chosen.where(TurnRow.number > since)
+        with self._database.reading() as connection:
+            return [as_turn(row) for row in connection.execute(chosen).mappings()]
+
+    def turn(self, name: str) -> Turn | None:
+        """The turn of this id."""
+        with self._database.reading() as connection:
+            row = connection.execute(select(TurnRow.__table__).where(TurnRow.id == name)).mappings().first()
+        return None if row is None else as_turn(row)
+
+    def replies_since(self, since: datetime) -> list[Turn]:
+        """Every reply from `since` on, whoever gave it, oldest first: what charts and audits are made of."""
+        chosen = select(TurnRow.__table__).where(TurnRow.route.is_not(None), TurnRow.at >= since.astimezone(UTC))
+        with self._database.reading() as connection:
+            return [as_turn(row) for row in connection.execute(chosen.order_by(TurnRow.number)).mappings()]
+
+    def of_customer(self, customer: str) -> list[str]:
+        """The conversations of a customer, oldest first."""
+        chosen = select(ConversationRow.id).where(ConversationRow.customer == customer).order_by(ConversationRow.at)
+        with self._database.reading() as connection:
+            return list(connection.scalars(chosen))
+
+
+def _row(connection: Connection, conversation: str) -> RowMapping | None:
+    chosen = select(ConversationRow.__table__).where(ConversationRow.id == conversation)
+    return connection.execute(chosen).mappings().first()
+
+
+def _as_row(turn: Turn) -> dict[str, Any]:
+    row = asdict(replace(turn, at=turn.at.astimezone(UTC)))
+    tokens = row.pop("tokens")
+    return row | {f"{name}_tokens": tokens[name] for name in _TOKENS}
+
+
+def as_turn(row: RowMapping) -> Turn:
+    """A turn from its row."""
+    tokens = Tokens(**{name: row[f"{name}_tokens"] for name in _TOKENS})
+    plain = {field.name: row[field.name] for field in fields(Turn) if field.name != "tokens"}
+    return Turn(**plain, tokens=tokens)

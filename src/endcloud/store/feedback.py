@@ -1,0 +1,45 @@
+"""What was said of replies. Implements `endcloud.protocols.Feedbacks`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, fields, replace
+from datetime import UTC, datetime
+
+from sqlalchemy import Connection, Select, insert, select
+
+from endcloud.store.conversation_tables import FeedbackRow
+from endcloud.store.database import Database
+from endcloud.types import Feedback
+
+_NAMES = tuple(field.name for field in fields(Feedback))
+
+
+class StoredFeedbacks:
+    """Feedback as rows, one an id: sent twice, it counts once."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(self, feedback: Feedback) -> bool:
+        """Records it, acknowledged when it is on disk; False where this id is there already."""
+
+        def append(connection: Connection) -> bool:
+            if connection.scalar(select(FeedbackRow.id).where(FeedbackRow.id == feedback.id)) is not None:
+                return False
+            connection.execute(insert(FeedbackRow), asdict(replace(feedback, at=feedback.at.astimezone(UTC))))
+            return True
+
+        return self._database.write(append)
+
+    def of(self, turn: str) -> list[Feedback]:
+        """All that was said of one reply, oldest first."""
+        return self._found(select(FeedbackRow.__table__).where(FeedbackRow.turn == turn))
+
+    def since(self, since: datetime) -> list[Feedback]:
+        """All feedback from `since` on, oldest first."""
+        return self._found(select(FeedbackRow.__table__).where(FeedbackRow.at >= since.astimezone(UTC)))
+
+    def _found(self, chosen: Select[tuple[object, ...]]) -> list[Feedback]:
+        with self._database.reading() as connection:
+            rows = connection.execute(chosen.order_by(FeedbackRow.at, FeedbackRow.id))
+            return [Feedback(**{name: getattr(row, name) for name in _NAMES}) for row in rows]

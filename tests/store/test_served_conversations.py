@@ -1,0 +1,140 @@
+"""Conversations, feedback, the agents' queue, keys and customers on a real SQLite file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from endcloud.errors import ConflictError, NotFoundError, UsageError
+from endcloud.store.conversations import StoredConversations
+from endcloud.store.customers import Memory, StoredCustomers
+from endcloud.store.database import Database, sqlite_url
+from endcloud.store.desk import StoredDesk
+from endcloud.store.feedback import StoredFeedbacks
+from endcloud.store.keys import StoredKeys
+from endcloud.types import Feedback, Tokens, Turn
+
+NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    opened = Database(sqlite_url(tmp_path / "store.db"))
+    yield opened
+    opened.close()
+
+
+def said(name: str, conversation: str = "c", text: str = "满59元包邮吗") -> Turn:
+    return Turn(name, conversation, "customer", text, NOW)
+
+
+def replied(name: str, answers: str) -> Turn:
+    return Turn(
+        name, "c", "end", "亲，包邮的", NOW, answers, "end", "v1", "sure", 0.93, "stop", 0.4, 0.1, Tokens(20, 5), 0.0
+    )
+
+
+def feedback(name: str, turn: str = "r", by: str = "anna") -> Feedback:
+    return Feedback(name, turn, "c", "thumb", "customer", by, NOW, -1.0, "不对")
+
+
+def test_turns_come_back_as_they_were_written_and_once(database: Database) -> None:
+    conversations = StoredConversations(database)
+    assert conversations.open("c", "visitor 1") and conversations.open("c", "visitor 1")
+    turns = [said("q"), replied("r", "q"), said("q2")]
+    assert [conversations.say(turn) for turn in turns] == [True] * 3
+    assert not conversations.say(turns[0]), "a repeated write is the same turn"
+    assert conversations.turns("c") == turns
+    assert conversations.turns("c", after="r") == turns[2:]
+    assert conversations.turn("r") == turns[1] and conversations.turn("x") is None
+    assert conversations.replies_since(NOW) == [turns[1]]
+    assert conversations.replies_since(NOW + timedelta(seconds=1)) == []
+
+
+def test_a_conversation_has_one_owner(database: Database) -> None:
+    conversations = StoredConversations(database)
+    with ThreadPoolExecutor(8) as pool:
+        opened = list(pool.map(lambda number: conversations.open("c", f"visitor {number}"), range(8)))
+    assert opened.count(True) == 1
+    assert conversations.owner("c") == f"visitor {opened.index(True)}"
+    assert conversations.owner("d") is None
+
+
+def test_feedback_sent_twice_counts_once(database: Database) -> None:
+    feedbacks = StoredFeedbacks(database)
+    with ThreadPoolExecutor(4) as pool:
+        added = list(pool.map(lambda _: feedbacks.add(feedback("f")), range(4)))
+    assert added.count(True) == 1 and feedbacks.of("r") == [feedback("f")]
+    assert feedbacks.since(NOW) == [feedback("f")] and feedbacks.since(NOW + timedelta(days=1)) == []
+
+
+def test_two_agents_never_have_one_conversation(database: Database, tmp_path: Path) -> None:
+    desk = StoredDesk(database)
+    second = Database(sqlite_url(tmp_path / "store.db"))  # another process would open it like this
+    assert desk.request("c", "asked for a person").stage == "waiting"
+    assert desk.request("c", "again").reason == "asked for a person"
+
+    def claim(number: int) -> bool:
+        try:
+            StoredDesk(second if number % 2 else database).claim("c", f"agent {number}")
+        except ConflictError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        claimed = list(pool.map(claim, range(8)))
+    second.close()
+    assert claimed.count(True) == 1
+    agent = f"agent {claimed.index(True)}"
+    assert [handoff.agent for handoff in desk.open()] == [agent]
+    with pytest.raises(ConflictError, match="claim it first"):
+        desk.close("c", "somebody else")
+    assert desk.close("c", agent).stage == "closed" and desk.open() == []
+    with pytest.raises(ConflictError, match="not waiting"):
+        desk.claim("c", agent)
+    assert desk.request("c", "once more").stage == "waiting"
+
+
+def test_keys_are_kept_as_hashes_and_revoked_by_name(database: Database, tmp_path: Path) -> None:
+    keys = StoredKeys(database)
+    key = keys.make("front desk", "agent")
+    found = keys.find(key)
+    assert found is not None and (found.name, found.role) == ("front desk", "agent")
+    database.write(lambda connection: connection.exec_driver_sql("PRAGMA user_version"))
+    assert all(key.encode() not in file.read_bytes() for file in tmp_path.iterdir())
+    with pytest.raises(UsageError, match="exists already"):
+        keys.make("front desk", "admin")
+    with pytest.raises(UsageError, match="role 'boss'"):
+        keys.make("x", "boss")
+    keys.revoke("front desk")
+    assert keys.find(key) is None and keys.find("ec_admin_guess") is None
+    with pytest.raises(NotFoundError):
+        keys.revoke("front desk")
+
+
+def test_a_forgotten_customer_leaves_nothing(database: Database) -> None:
+    customers, conversations = StoredCustomers(database), StoredConversations(database)
+    for name, customer in (("c", "anna"), ("d", "bert")):
+        conversations.open(name, f"visitor {customer}", customer)
+        conversations.say(said(f"q-{name}", name))
+        StoredFeedbacks(database).add(Feedback(f"f-{name}", "r", name, "thumb", "customer", customer, NOW, 1.0))
+        StoredDesk(database).request(name, "asked")
+        customers.put(customer, {"level": "gold"})
+        customers.remember(Memory(customer, "size", "XL", f"q-{name}", NOW))
+        customers.remember(Memory(customer, "size", "XXL", f"q-{name}", NOW + timedelta(days=1)))
+    assert [memory.text for memory in customers.memories("anna")] == ["XXL"]
+    assert customers.forget("anna") == {
+        "feedback": 1,
+        "hand-overs": 1,
+        "turns": 1,
+        "memories": 2,
+        "facts": 1,
+        "conversations": 1,
+    }
+    assert customers.facts("anna") == {} and customers.memories("anna") == [] and conversations.turns("c") == []
+    assert customers.facts("bert") == {"level": "gold"} and len(conversations.turns("d")) == 1
+    assert conversations.of_customer("bert") == ["d"]
