@@ -22,3 +22,11 @@ def write(path: Path, content: bytes | str) -> Path:
         Path(temporary).unlink(missing_ok=True)
         raise
     return path
+
+
+def sync(directory: Path) -> None:
+    """Brings every file of a finished directory to the disk, before it is renamed to where it is looked for."""
+    for path in sorted(directory.rglob("*")):
+        if path.is_file():
+            with path.open("rb") as file:
+                os.fsync(file.fileno())

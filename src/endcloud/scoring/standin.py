@@ -112,7 +112,7 @@ def train_scorers(examples: Sequence[Example], directory: Path, *, progress: Pro
 
 def _training_pairs(examples: Sequence[Example]) -> list[tuple[str, str]]:
     usable = [e for e in examples if e.split == "train" and not e.excluded and e.weight > 0 and e.reply.strip()]
-    chosen = heapq.nsmallest(MOST_PAIRS, usable, key=lambda example: (_lot(example), example.id))
+    chosen = heapq.nsmallest(MOST_PAIRS, usable, key=lambda example: (lot(example), example.id))
     if len({example.reply for example in chosen}) < FEWEST_REPLIES:
         raise TrainingError(
             f"The stand-in scorers need at least {FEWEST_REPLIES} different replies in the training split and found "
@@ -122,7 +122,7 @@ def _training_pairs(examples: Sequence[Example]) -> list[tuple[str, str]]:
     return [(example.query, example.reply) for example in sorted(chosen, key=lambda example: example.id)]
 
 
-def _lot(example: Example) -> float:
+def lot(example: Example) -> float:
     """A weighted draw without replacement that depends on the id alone (Efraimidis and Spirakis, 2006)."""
     uniform = (int.from_bytes(hashlib.sha256(example.id.encode()).digest()[:7], "big") + 1) / (2**56 + 1)
     return -math.log(uniform) / example.weight
