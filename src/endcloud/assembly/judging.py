@@ -14,16 +14,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from endcloud.errors import EndcloudError, SourceError, UsageError
-from endcloud.scoring.evaluation import FINAL, WHOLE_SPLIT, Evaluation, Item, Measure, Replies, evaluate
+from endcloud.scoring.evaluation import FINAL, LISTED, WHOLE_SPLIT, Evaluation, Item, Measure, Replies, evaluate
 from endcloud.types import Example, Message, Sampling
 
 if TYPE_CHECKING:
+    from endcloud.assembly.kept_replies import KeptReplies
     from endcloud.assembly.shop import Shop
     from endcloud.scoring.bootstrap import Interval
     from endcloud.scoring.curves import Convergence, CurvePoint
     from endcloud.scoring.quality import Quality
 
-QUERIES = "six queries"
 PAPER_SAMPLING = Sampling(temperature=0.6, top_p=0.8)
 
 
@@ -73,27 +73,34 @@ class Additions:
 
 def judge(
     shop: Shop,
-    versions: Sequence[str] | None = None,
+    versions: Sequence[str] | Mapping[str, str] | None = None,
     *,
-    queries: Path | None = None,
+    queries: Path | Sequence[str] | None = None,
     seeds: int | None = None,
     limit: int | None = None,
     additions: Additions | None = None,
     folder: Path | None = None,
+    keep: bool = False,
 ) -> Outcome:
-    """Judges the base and `versions` (digests or beginnings; None: the newest of each method).
+    """Judges the base and `versions` (digests or beginnings, or digests by the names that the tables give them;
+    None: the newest of each method).
 
-    `seeds` is the number of sampled runs beside the greedy one; `limit` bounds the test items.
+    `seeds` is the number of sampled runs beside the greedy one; `limit` bounds the test items. With `keep`, replies
+    and scores are kept in the shop's work directory and not made again: a judgement that was killed goes on.
     """
+    from endcloud.assembly.kept_replies import KeptReplies
     from endcloud.scoring import report
+    from endcloud.scoring.kept_scores import keeping
 
     additions = additions or Additions()
     chosen = _versions(shop, versions)
     asked = [*_test_split(shop, limit), *_queries(shop, queries), *additions.asked]
     runs = range(1, 1 + (shop.settings.scoring.seeds if seeds is None else seeds))
-    replies = {name: _replies(shop, digest, asked, runs) for name, digest in chosen.items()}
+    kept = KeptReplies(shop.directory.work / "replies") if keep else None
+    replies = {name: _replies(shop, digest, asked, runs, kept) for name, digest in chosen.items()}
+    scorer = keeping(shop.scorer, shop.directory.work / "scores") if keep else shop.scorer
     evaluation = evaluate(
-        [one.item for one in asked], replies, shop.scorer, measures=additions.measures, progress=shop.progress
+        [one.item for one in asked], replies, scorer, measures=additions.measures, progress=shop.progress
     )
     where = folder or shop.directory.results / datetime.now(UTC).strftime("evaluation-%Y%m%d-%H%M%S")
     report.write(
@@ -113,8 +120,10 @@ def judge(
     return outcome
 
 
-def _versions(shop: Shop, versions: Sequence[str] | None) -> dict[str, str]:
+def _versions(shop: Shop, versions: Sequence[str] | Mapping[str, str] | None) -> dict[str, str]:
     """Name to digest, the base first."""
+    if isinstance(versions, Mapping):
+        return {"base": "base", **versions}
     if versions:
         found = [shop.versions.get(version) for version in versions]
     else:
@@ -142,11 +151,13 @@ def _asked(example: Example, cloud: str | None, part: str) -> Asked:
     )
 
 
-def _queries(shop: Shop, path: Path | None) -> list[Asked]:
+def _queries(shop: Shop, listed: Path | Sequence[str] | None) -> list[Asked]:
     """Table VI: a list of queries, answered by the cloud too (once; answers are kept as labels)."""
     from endcloud.bundled.shop import load_shop
 
-    texts = _lines(path) if path else [query for query, _ in load_shop().default_queries()]
+    if listed is None:
+        listed = [query for query, _ in load_shop().default_queries()]
+    texts = _lines(listed) if isinstance(listed, Path) else listed
     examples = [_query(shop, text) for text in texts]
     try:
         shop.label(examples=examples)
@@ -154,7 +165,7 @@ def _queries(shop: Shop, path: Path | None) -> list[Asked]:
         shop.progress.say(f"The {len(examples)} queries have no cloud reply to compare with: {error}")
     labels = shop.labels.of(example.id for example in examples)
     cloud = {name: label.text for name, label in labels.items() if not label.reason}
-    return [_asked(example, cloud.get(example.id), QUERIES) for example in examples]
+    return [_asked(example, cloud.get(example.id), LISTED) for example in examples]
 
 
 def _lines(path: Path) -> list[str]:
@@ -171,17 +182,22 @@ def _lines(path: Path) -> list[str]:
 
 def _query(shop: Shop, text: str) -> Example:
     name = f"query-{sha256(text.encode()).hexdigest()[:16]}"
-    return Example(name, name, "", shop.masker.mask((Message("user", text),)).messages, "", "natural", QUERIES, "test")
+    return Example(name, name, "", shop.masker.mask((Message("user", text),)).messages, "", "natural", LISTED, "test")
 
 
-def _replies(shop: Shop, digest: str, asked: Sequence[Asked], runs: range) -> Replies:
+def _replies(shop: Shop, digest: str, asked: Sequence[Asked], runs: range, kept: KeptReplies | None) -> Replies:
     end = shop.end_model(digest)
     conversations = [one.messages for one in asked]
     most = shop.settings.end.max_tokens
+    model = f"{shop.base.digest}/{shop.base.compute}/{shop.role}/{digest}"
 
     def answers(temperature: float, top_p: float, seed: int | None) -> list[str | None]:
         sampling = Sampling(temperature, top_p, most, seed)
-        return [reply.text for reply in end.answer_all(conversations, sampling, shop.progress)]
+
+        def answer() -> list[str]:
+            return [reply.text for reply in end.answer_all(conversations, sampling, shop.progress)]
+
+        return [*(kept.of(model, sampling, conversations, answer) if kept else answer())]
 
     sampled = {seed: answers(PAPER_SAMPLING.temperature, PAPER_SAMPLING.top_p, seed) for seed in runs}
     return Replies(answers(0.0, 1.0, None), sampled)
