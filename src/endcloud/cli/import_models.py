@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from endcloud.cli.console import Console
 from endcloud.cli.options import HERE, JsonOption, ShopOption
+
+if TYPE_CHECKING:
+    from endcloud.scoring.published.bert_layout import ImportedScorer
 
 app = typer.Typer(no_args_is_help=True, help="Turn published checkpoints into directories that are loaded safely.")
 
@@ -64,3 +67,32 @@ def chatglm3_lora(
     console.result(figures)
     console.text(f"Version {version.digest[:12]} is in {figures['path']}.")
     console.text(f"Score it: endcloud evaluate --version {version.digest[:12]} --shop {shop}", style="bold")
+
+
+@app.command()
+def simbert(source: Source, destination: Destination, as_json: JsonOption = False) -> None:
+    """SimBERT's published TensorFlow checkpoint becomes a model for `scoring.similarity`."""
+    from endcloud.scoring.published.simbert import import_simbert
+
+    console = Console(as_json)
+    _scorer(console, import_simbert(source, destination, console), "similarity")
+
+
+@app.command()
+def rocketqa(source: Source, destination: Destination, as_json: JsonOption = False) -> None:
+    """A published RocketQA cross-encoder (PaddlePaddle) becomes a model for `scoring.relevance`."""
+    from endcloud.scoring.published.rocketqa import import_rocketqa
+
+    console = Console(as_json)
+    _scorer(console, import_rocketqa(source, destination, console), "relevance")
+
+
+def _scorer(console: Console, imported: ImportedScorer, setting: str) -> None:
+    console.result(imported.as_json())
+    console.text(
+        f"{imported.directory} holds the model: {imported.kind}, {imported.head}, "
+        f"{imported.parameters / 1e6:.1f} million parameters."
+    )
+    if imported.left_out:
+        console.text(f"{len(imported.left_out)} tensors that scoring does not need were left out (--json lists them).")
+    console.text(f'Name it in endcloud.toml: [scoring] {setting} = "{imported.directory}"', style="bold")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from contextlib import nullcontext
+from typing import Protocol, runtime_checkable
 
 from endcloud.errors import ModelError
 from endcloud.protocols import Progress, Scorer
@@ -17,6 +18,15 @@ from endcloud.types import Rule, Score
 Pair = tuple[str, str]
 
 _AT_ONCE = 512  # pairs between two signs of progress
+
+
+@runtime_checkable
+class Remarking(Protocol):
+    """A scorer that has something to say after a run, such as how many texts were too long for it."""
+
+    def remarks(self) -> list[str]:
+        """Whole sentences about all that was scored so far; empty where all went well."""
+        ...
 
 
 class DualScorer:
@@ -63,6 +73,10 @@ class DualScorer:
         asked = [(q, end) for q, end, _ in triples] + [(q, cloud) for q, _, cloud in triples]
         both = _ask(self.relevance, asked, progress)
         answers, clouds = both[: len(triples)], both[len(triples) :]
+        for scorer in (self.similarity, self.relevance):
+            if progress and isinstance(scorer, Remarking):
+                for remark in scorer.remarks():
+                    progress.say(remark)
         return [
             Score(similarity, relevance, cloud_relevance, self.scorers)
             for similarity, relevance, cloud_relevance in zip(alike, answers, clouds, strict=True)
@@ -84,8 +98,10 @@ def _identity(scorer: Scorer) -> str:
 def _ask(
     scorer: Scorer, pairs: Sequence[tuple[str | None, str | None]], progress: Progress | None
 ) -> list[float | None]:
-    """Scores each distinct whole pair once; None for a pair with a side missing."""
+    """Scores each distinct whole pair once, longest first so that a batch has little padding; None for a pair with
+    a side missing."""
     whole = list(dict.fromkeys((a, b) for a, b in pairs if a is not None and b is not None))
+    whole.sort(key=lambda pair: -len(pair[0]) - len(pair[1]))
     values: dict[Pair, float | None] = {}
     with progress.task(scorer.name, len(whole), "pair") if progress else nullcontext() as task:
         for start in range(0, len(whole), _AT_ONCE):
