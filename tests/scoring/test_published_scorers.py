@@ -327,8 +327,8 @@ def write_rocketqa(directory: Path, arrays: Arrays, *, packed: bool = False, **s
                     "type_vocab_size": 2}  # fmt: skip
     directory.joinpath("zh_config.json").write_text(json.dumps(ernie_config), encoding="utf-8")
     config = {"model_type": "cross_encoder", "max_seq_len": 40, "model_conf_path": "zh_config.json",
-              "model_vocab_path": "zh_vocab.txt", "model_checkpoint_path": "params/", "for_cn": True, **stated}  # fmt: skip
-    directory.joinpath("config.json").write_text(json.dumps(config), encoding="utf-8")
+              "model_vocab_path": "zh_vocab.txt", "model_checkpoint_path": "params/", "for_cn": True}  # fmt: skip
+    directory.joinpath("config.json").write_text(json.dumps(config | stated), encoding="utf-8")
     return directory
 
 
