@@ -49,7 +49,8 @@ def tiny_settings(vocabulary: int) -> dict[str, object]:
 
 
 def tiny_weights(vocabulary: int, dtype: torch.dtype = torch.float32, seed: int = 0) -> Weights:
-    """Random weights under the official names. The embeddings are small, so that the norms' epsilon matters."""
+    """Random weights under the official names. The embeddings are small, so that the norms' epsilon
+    matters; logits are of the order of 1."""
     chance = torch.Generator().manual_seed(seed)
 
     def random(*shape: int, size: float = 0.2, middle: float = 0.0) -> torch.Tensor:
@@ -74,7 +75,7 @@ def tiny_weights(vocabulary: int, dtype: torch.dtype = torch.float32, seed: int 
         }
     return weights | {
         "transformer.encoder.final_layernorm.weight": random(HIDDEN, middle=1.0),
-        "transformer.output_layer.weight": random(vocabulary, HIDDEN),
+        "transformer.output_layer.weight": random(vocabulary, HIDDEN, size=0.1),
     }
 
 
