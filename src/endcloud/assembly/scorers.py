@@ -16,9 +16,10 @@ STAND_IN = "stand-in"
 
 def scorer_of(shop: Shop) -> DualScorer:
     """Equation 1 with the scorers that the settings name; stand-ins are trained on the shop's own dialogues."""
+    from endcloud.assembly.in_domain import resolved
     from endcloud.scoring.dual import DualScorer
 
-    settings = shop.settings.scoring
+    settings = resolved(shop.settings.scoring, shop.directory.models)
     similarity: Scorer
     relevance: Scorer
     if STAND_IN in (settings.similarity, settings.relevance):

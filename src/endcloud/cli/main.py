@@ -7,6 +7,7 @@ stderr (and, with `--json`, an object with `error` on stdout); a traceback only 
 from __future__ import annotations
 
 import json
+import logging
 import sys
 from typing import Annotated
 
@@ -15,7 +16,20 @@ from rich.console import Console as RichConsole
 from rich.markup import escape
 
 from endcloud import __version__
-from endcloud.cli import chat, corpus, demo, doctor, evaluate, import_models, init, status, teach, train, versions
+from endcloud.cli import (
+    chat,
+    corpus,
+    demo,
+    doctor,
+    evaluate,
+    import_models,
+    init,
+    scorers,
+    status,
+    teach,
+    train,
+    versions,
+)
 from endcloud.errors import EndcloudError
 
 app = typer.Typer(
@@ -37,6 +51,7 @@ app.add_typer(versions.app, name="versions", rich_help_panel=_LOOP)
 app.command(rich_help_panel=_LOOP)(chat.chat)
 app.command(rich_help_panel=_ANY_TIME)(demo.demo)
 app.add_typer(import_models.app, name="import", rich_help_panel=_ANY_TIME)
+app.add_typer(scorers.app, name="scorers", rich_help_panel=_ANY_TIME)
 app.command(rich_help_panel=_ANY_TIME)(status.status)
 app.command(rich_help_panel=_ANY_TIME)(doctor.doctor)
 
@@ -62,6 +77,8 @@ def main() -> None:
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     debug = len(arguments) < len(sys.argv) - 1
     as_json = "--json" in arguments
+    # Where bitsandbytes is installed, peft loads it, and it advises a fetch of kernels that we never want.
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
     try:
         code = app(args=arguments, standalone_mode=False, prog_name="endcloud")
         sys.exit(code if isinstance(code, int) else 0)

@@ -60,6 +60,15 @@ class InDomain:
     def relevance(self) -> Path:
         return self.directory / RELEVANCE
 
+    @property
+    def from_scratch(self) -> bool:
+        """Whether it began with the small size, and not with somebody's model."""
+        return bool(self.about["base"] == SCRATCH)
+
+    def name(self, half: str) -> str:
+        """What a report calls this scorer."""
+        return f"in-domain {half}" + (f" ({SCRATCH})" if self.from_scratch else "")
+
 
 def train(
     found: Sequence[Exchange],
@@ -98,8 +107,16 @@ def current(models: Path) -> InDomain | None:
     return _read(models / json.loads(pointer.read_text())["current"]) if pointer.is_file() else None
 
 
-def start(found: Sequence[Exchange], directory: Path, seed: int = SMALL.similarity.seed) -> Path:
-    """The small size before any step, written into `directory`: what a training from scratch begins with."""
+def save_untrained(found: Sequence[Exchange], directory: Path) -> InDomain:
+    """Both scorers of the small size before any step, as a training from scratch begins: what it is compared with."""
+    untrained = InDomain(directory, {"base": SCRATCH})
+    small = _start(found, directory / "start", SMALL.similarity.seed)
+    bi_encoder.load(small, None).save(str(untrained.similarity), create_model_card=False)
+    cross_encoder.load(small, None, SMALL.relevance.seed).save(str(untrained.relevance), create_model_card=False)
+    return untrained
+
+
+def _start(found: Sequence[Exchange], directory: Path, seed: int) -> Path:
     return small_bert.save_small_bert(found, directory, seed)
 
 
@@ -136,7 +153,7 @@ class _Training:
 
     def run(self) -> None:
         """Leaves the finished scorers in `work/whole`."""
-        base = self._base or self._part("start", lambda into: start(self._found, into, self._plans.similarity.seed))
+        base = self._base or self._part("start", lambda into: _start(self._found, into, self._plans.similarity.seed))
         similarity = self._part("similarity", lambda into: self._similarity(base, into))
         # A small encoder's first lesson is worth keeping; a large one's own start is the better cross-encoder.
         beginning = similarity if self._base is None else base
