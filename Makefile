@@ -15,7 +15,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "endcloud needs Python 3.11 or newer; this is %d.%d: set PYTHON=python3.11 (or newer)." % sys.version_info[:2])'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check torch==2.13.0 -c constraints.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]' -c constraints.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev,quantized]' -c constraints.txt
 	@touch $@
 
 demo: $(INSTALLED) ## the whole loop on this machine, on the bundled shop (about 5 minutes)

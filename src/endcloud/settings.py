@@ -128,6 +128,10 @@ class EndSettings(_Section):
     precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
         "auto", description="bfloat16 halves the memory and is faster where the hardware has it; float32 is exact."
     )
+    quantization: Literal["none", "int8", "int4"] = Field(
+        "none",
+        description="Holds the base in 8 or 4 bits: less memory for a little of the score, and slower on a processor. `evaluate --quantization` says how much.",
+    )
     method: Literal["lora", "prefix-tuning", "p-tuning-v2"] = Field(
         "lora", description="What `train` trains unless told otherwise. LoRA needs the least data and time."
     )

@@ -19,6 +19,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTra
 from transformers.pytorch_utils import Conv1D
 from transformers.utils import logging as hf_logging
 
+from endcloud.end.quantization import make_steady, quantization_config, shared_state
 from endcloud.errors import ModelError
 
 MODEL_FILES = (
@@ -42,7 +43,11 @@ _LARGE = 1_000_000_000
 
 @dataclass(frozen=True)
 class BaseModel:
-    """A frozen model on its device. `dtype` is how weights are held, `compute` how training multiplies them."""
+    """A frozen model on its device.
+
+    `dtype` is how weights are held that are not quantised, `compute` how training multiplies them, and
+    `quantization` how the linear modules of the layers are held: none, int8 or int4.
+    """
 
     model: PreTrainedModel
     tokenizer: PreTrainedTokenizerBase
@@ -51,6 +56,7 @@ class BaseModel:
     device: torch.device
     dtype: torch.dtype
     compute: torch.dtype
+    quantization: str = "none"
 
     @property
     def label(self) -> str:
@@ -60,21 +66,24 @@ class BaseModel:
 
     def tree(self) -> PreTrainedModel:
         """The model with modules of its own on the same weights: an adapter put into it disturbs nobody else."""
-        tensors: list[torch.Tensor] = [*self.model.parameters(), *self.model.buffers()]
-        return copy.deepcopy(self.model, {id(tensor): tensor for tensor in tensors})
+        shared = [*self.model.parameters(), *self.model.buffers(), *shared_state(self.model)]
+        return copy.deepcopy(self.model, {id(each): each for each in shared})
 
 
-def load_base(name_or_path: str, *, device: str = "auto", precision: str = "auto") -> BaseModel:
+def load_base(
+    name_or_path: str, *, device: str = "auto", precision: str = "auto", quantization: str = "none"
+) -> BaseModel:
     """Loads model and tokenizer, frozen and in evaluation mode.
 
-    `device` is auto, cpu, cuda, cuda:N or mps; `precision` is auto, float32, bfloat16 or float16.
-    Raises ModelError where the model is missing, is of a kind transformers does not know, has no safetensors,
-    or where this machine lacks the device.
+    `device` is auto, cpu, cuda, cuda:N or mps; `precision` is auto, float32, bfloat16 or float16; `quantization` is
+    none, int8 or int4. Raises ModelError where the model is missing, is of a kind transformers does not know, has no
+    safetensors, or where this machine lacks the device or what quantisation needs.
     """
     hf_logging.disable_progress_bar()  # our own progress says what a person needs to know
     directory = _directory(name_or_path)
     where = choose_device(device)
     held, compute = _choose_precision(precision, where, directory)
+    bits = quantization_config(quantization, where, compute)
     try:
         tokenizer = AutoTokenizer.from_pretrained(directory, local_files_only=True, trust_remote_code=False)
         model = AutoModelForCausalLM.from_pretrained(
@@ -84,12 +93,14 @@ def load_base(name_or_path: str, *, device: str = "auto", precision: str = "auto
             trust_remote_code=False,
             use_safetensors=True,
             attn_implementation="sdpa",
+            # Quantised weights are made on their device while they are read; others are moved when they are there.
+            **({"quantization_config": bits, "device_map": {"": str(where)}} if bits else {}),
         )
     except (ValueError, OSError, KeyError, ImportError, RuntimeError) as error:
         raise ModelError(f"The base model {name_or_path!r} cannot be loaded: {_first_line(error)}") from error
-    _move(model, where)
+    _freeze(model if bits else nn.Module.to(model, where))
     model.config.use_cache = True
-    return BaseModel(model, tokenizer, base_digest(directory), name_or_path, where, held, compute)
+    return BaseModel(model, tokenizer, base_digest(directory), name_or_path, where, held, compute, quantization)
 
 
 def base_digest(directory: Path) -> str:
@@ -138,9 +149,10 @@ def _choose_precision(precision: str, device: torch.device, directory: Path) -> 
     return (fast if _bytes_of_weights(directory) > 2 * _LARGE else torch.float32), fast
 
 
-def _move(model: nn.Module, device: torch.device) -> None:
-    """Puts the model there, frozen, without dropout."""
-    model.to(device).eval().requires_grad_(False)
+def _freeze(model: PreTrainedModel) -> None:
+    """Nothing in the base learns or drops out, and quantised weights stay as they are."""
+    model.eval().requires_grad_(False)
+    make_steady(model)
 
 
 def _bytes_of_weights(directory: Path) -> int:

@@ -35,6 +35,7 @@ from endcloud.end.checkpoint import (
 )
 from endcloud.end.methods import LoRA, Method, TrainingPlan, as_settings
 from endcloud.end.prompt_start import count_for_prompt, example_prompt, start_from_prompt
+from endcloud.end.quantization import as_setting
 from endcloud.end.schedule import rate_at
 from endcloud.end.tokenized_examples import TokenizedExamples
 from endcloud.end.validation import Validation, figures, probe_prompts
@@ -281,6 +282,7 @@ class PeftTrainer:
             "system": self.system,
             "fingerprint": fingerprint,
             "compute": str(self.base.compute).removeprefix("torch."),
+            **as_setting(self.base.quantization),
         }
         content = version_files.content_of(
             adapter,
@@ -313,6 +315,7 @@ class PeftTrainer:
     def _fingerprint(self, learned: Sequence[Example], judged: Sequence[Example], step: int) -> str:
         """SHA-256 of everything that decides the weights after `step` steps."""
         about = [RECIPE, self.base.digest, str(self.base.compute), self.system, self.parent]
+        about += as_setting(self.base.quantization).values()
         digest = hashlib.sha256(
             json.dumps([about, as_settings(self.method, self._plan_to(step))], sort_keys=True).encode()
         )

@@ -1,4 +1,4 @@
-"""Tiny random base models of two architectures, saved as transformers saves them: a base in milliseconds.
+"""Tiny random base models of three architectures, saved as transformers saves them: a base in milliseconds.
 
 They know nothing, and can learn a handful of sentences by heart: enough to hold every promise of training and
 answering to. Their tokenizers set the known traps: byte tokens registered as special, a `<think>` that is an
@@ -13,6 +13,8 @@ from typing import Any, Literal
 import torch
 from tokenizers import Tokenizer, decoders, models, trainers
 from transformers import (
+    Glm4Config,
+    Glm4ForCausalLM,
     GlmConfig,
     GlmForCausalLM,
     PreTrainedModel,
@@ -23,7 +25,7 @@ from transformers import (
 
 from endcloud.types import Example, Message
 
-Kind = Literal["glm", "qwen3"]
+Kind = Literal["glm", "glm4", "qwen3"]
 
 GLM_TEMPLATE = (
     "[gMASK]<sop>{% for m in messages %}<|{{ m.role }}|>\n{{ m.content }}{% endfor %}"
@@ -46,10 +48,10 @@ TEXTS = [
 
 
 def tiny_tokenizer(kind: Kind) -> PreTrainedTokenizerFast:
-    """A byte-fallback BPE over a few sentences; every byte token is registered as special for `glm`, as a trap."""
+    """A byte-fallback BPE over a few sentences; the control tokens are those of the kind."""
     controls = ["<pad>", "<|endoftext|>"] + (
         ["[gMASK]", "<sop>", "<|system|>", "<|user|>", "<|assistant|>"]
-        if kind == "glm"
+        if kind != "qwen3"
         else ["<|im_start|>", "<|im_end|>"]
     )
     bytes_ = [f"<0x{value:02X}>" for value in range(256)]
@@ -59,17 +61,18 @@ def tiny_tokenizer(kind: Kind) -> PreTrainedTokenizerFast:
     )
     inner.train_from_iterator([SYSTEM, *TEXTS] * 3, trainer)
     inner.decoder = decoders.Sequence([decoders.ByteFallback(), decoders.Fuse()])
-    eos = "<|endoftext|>" if kind == "glm" else "<|im_end|>"
+    eos = "<|im_end|>" if kind == "qwen3" else "<|endoftext|>"
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=inner, pad_token="<pad>", eos_token=eos)
-    tokenizer.chat_template = GLM_TEMPLATE if kind == "glm" else QWEN_TEMPLATE
+    tokenizer.chat_template = QWEN_TEMPLATE if kind == "qwen3" else GLM_TEMPLATE
     if kind == "qwen3":
         tokenizer.add_tokens(["<think>", "</think>"])
     return tokenizer
 
 
-def tiny_model(kind: Kind, tokenizer: PreTrainedTokenizerFast) -> PreTrainedModel:
+def tiny_model(kind: Kind, tokenizer: PreTrainedTokenizerFast, **changes: Any) -> PreTrainedModel:
+    """A random model; `changes` are values of its configuration."""
     torch.manual_seed(0)
-    shape = {
+    shape: dict[str, Any] = {
         "vocab_size": len(tokenizer),
         "hidden_size": 48,
         "intermediate_size": 64,
@@ -83,13 +86,18 @@ def tiny_model(kind: Kind, tokenizer: PreTrainedTokenizerFast) -> PreTrainedMode
         "bos_token_id": None,
         "tie_word_embeddings": True,
         "initializer_range": 0.2,
+        **changes,
     }
-    return GlmForCausalLM(GlmConfig(**shape)) if kind == "glm" else Qwen3ForCausalLM(Qwen3Config(**shape))
+    if kind == "glm":
+        return GlmForCausalLM(GlmConfig(**shape))
+    return Glm4ForCausalLM(Glm4Config(**shape)) if kind == "glm4" else Qwen3ForCausalLM(Qwen3Config(**shape))
 
 
-def save_tiny_base(kind: Kind, directory: Path) -> Path:
+def save_tiny_base(kind: Kind, directory: Path, *, template: str = "", **changes: Any) -> Path:
+    """Writes a tiny base as transformers does; `template` replaces its chat template, `changes` its configuration."""
     tokenizer = tiny_tokenizer(kind)
-    tiny_model(kind, tokenizer).save_pretrained(directory)
+    tokenizer.chat_template = template or tokenizer.chat_template
+    tiny_model(kind, tokenizer, **changes).save_pretrained(directory)
     tokenizer.save_pretrained(directory)
     return directory
 
