@@ -7,7 +7,6 @@ so that a command loads only what it needs.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from functools import cached_property
@@ -15,11 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from endcloud.assembly.training import TrainingChoice
-from endcloud.errors import SettingsError, UsageError
+from endcloud.errors import UsageError
 from endcloud.types import AdapterVersion, Example, Message, Sampling, Split
 
 if TYPE_CHECKING:
-    from endcloud.cloud.budget import Prices
     from endcloud.cloud.catalogue import Catalogue
     from endcloud.cloud.labelling import Estimate, LabelReport
     from endcloud.cloud.policies import Policies
@@ -41,9 +39,6 @@ if TYPE_CHECKING:
     from endcloud.store.versions import StoredVersions
 
 STAND_IN = "stand-in"
-BUNDLED = "bundled"
-COLD_START = "cold start"
-_NOWHERE = "http://127.0.0.1:9/v1"  # the discard port: an estimate has a client, and never asks it
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 
 
@@ -150,53 +145,16 @@ class Shop:
     def prepare_corpus(
         self, sources: Sequence[Path], format: str = "auto", columns: Mapping[str, str] | None = None
     ) -> CorpusReport:
-        """Stage 1 with its report."""
-        from endcloud.corpus.preparation import CorpusOptions, prepare
+        """Stage 1 with its report; see `endcloud.assembly.corpus`."""
+        from endcloud.assembly.corpus import prepare_corpus
 
-        options = CorpusOptions(**self.settings.corpus.model_dump(), columns=dict(columns or {}))
-        with self.directory.lock("corpus"):
-            return prepare(
-                sources,
-                self.directory.corpus,
-                masker=self.masker,
-                key=self.directory.key(),
-                options=options,
-                format=format,
-                progress=self.progress,
-            )
+        return prepare_corpus(self, sources, format, columns)
 
     def cold_start(self, sources: Sequence[Path]) -> Manifest:
-        """Begins without logs: examples from a catalogue, an FAQ and the policies.
+        """Begins without logs: examples from a catalogue, an FAQ and the policies."""
+        from endcloud.assembly.corpus import cold_start
 
-        Raises UsageError where recorded dialogues were prepared already: they are worth more and are not replaced.
-        """
-        from endcloud.cloud.cold_start import cold_start
-        from endcloud.corpus.collection import collect
-        from endcloud.corpus.dataset import manifest
-
-        if self.directory.corpus.is_dir() and manifest(self.directory.corpus).recipe != COLD_START:
-            raise UsageError(
-                f"The shop {str(self.directory.root)!r} has examples from recorded dialogues, which a cold start "
-                "would replace; leave --from out, or begin in a new shop."
-            )
-        corpus = self.settings.corpus
-        begun = cold_start(
-            sources, self.policies, masker=self.masker, validation=corpus.validation_share, test=corpus.test_share
-        )
-        with self.directory.lock("corpus"):
-            held = collect(begun.examples, self.directory.corpus, recipe=COLD_START, detector=self.masker.detector)
-            self._keep_catalogue(sources, begun.catalogue)
-        self.progress.say(f"Begun with {', '.join(f'{count} {kind}' for kind, count in begun.read.items())}.")
-        return held
-
-    def _keep_catalogue(self, sources: Sequence[Path], catalogue: Catalogue) -> None:
-        """The catalogue among the sources becomes the shop's, unless it has one: the teacher is shown its rows."""
-        from endcloud import whole_files
-        from endcloud.cloud.catalogue import catalogue_csv
-
-        if catalogue and not self.directory.catalogue.exists():
-            whole_files.write(self.directory.catalogue, catalogue_csv(catalogue))
-            self.__dict__.pop("catalogue", None)  # read again at next use
+        return cold_start(self, sources)
 
     def examples(self, split: Split | None = None) -> list[Example]:
         """The examples that stage 1 made."""
@@ -230,122 +188,42 @@ class Shop:
     @cached_property
     def cloud(self) -> ChatModel:
         """The cloud model behind the guard; a stand-in is started where the settings name it."""
-        from endcloud.cloud.client import OpenAICloud
-        from endcloud.privacy.guard import Guard
+        from endcloud.assembly.cloud import connect
 
-        settings = self.settings.cloud
-        if not settings.base_url or not settings.model:
-            raise SettingsError(
-                f"No cloud is set up: cloud.base_url is {settings.base_url!r} and cloud.model {settings.model!r}; "
-                f"set both in {self.directory.settings}."
-            )
-        client = OpenAICloud(self._cloud_url(), settings.model, self._cloud_key(), timeout=settings.timeout)
-        return Guard(client, self.masker, self.ledger)
-
-    def _cloud_url(self) -> str:
-        if self.settings.cloud.base_url != STAND_IN:
-            return self.settings.cloud.base_url
-        from endcloud.bundled import standin_cloud
-
-        return self._held.enter_context(standin_cloud.running())
-
-    def _cloud_key(self) -> str:
-        if self.settings.cloud.base_url == STAND_IN:
-            return ""
-        variable = self.settings.cloud.key_variable
-        if not (key := os.environ.get(variable, "")):
-            raise SettingsError(
-                f"The environment variable {variable!r} is empty, and the cloud's key is expected there; "
-                f"export {variable}=… and run the command again (any word, where the endpoint needs no key)."
-            )
-        return key
+        return connect(self, self._held)
 
     @cached_property
     def teacher(self) -> Teacher:
         """The cloud model with all that it is told about the shop."""
-        return self._teacher(self.cloud)
+        from endcloud.assembly.cloud import teacher_of
 
-    def _teacher(self, cloud: ChatModel) -> Teacher:
-        from endcloud.cloud.exemplars import Exemplars
-        from endcloud.cloud.persona import Persona
-        from endcloud.cloud.teacher import Teacher
-
-        settings = self.settings.cloud
-        return Teacher(
-            cloud,
-            Persona(self.role, self.settings.shop.manner),
-            self.policies,
-            Exemplars(self.examples("train"), mode=settings.exemplars, pairs=settings.pairs, nearest=settings.nearest),
-            self.catalogue,
-            Sampling(temperature=settings.temperature, max_tokens=settings.max_tokens),
-        )
+        return teacher_of(self, self.cloud)
 
     def estimate_labels(self, limit: int | None = None) -> Estimate:
         """What stage 2 would take. Nothing is sent, so it needs neither a key nor a cloud that answers."""
-        from endcloud.cloud.client import OpenAICloud
-        from endcloud.cloud.labelling import estimate
-        from endcloud.privacy.guard import Guard
+        from endcloud.assembly.cloud import estimate_labels
 
-        unasked = Guard(OpenAICloud(_NOWHERE, self.settings.cloud.model, ""), self.masker, self.ledger)
-        return estimate(self._to_label(limit), self._teacher(unasked), self.labels, self.budget, prices=self._prices())
+        return estimate_labels(self, limit)
 
-    def label(self, limit: int | None = None, examples: Sequence[Example] | None = None) -> LabelReport:
-        """Stage 2 with its report: all splits, or the `examples` given."""
-        from endcloud.cloud.labelling import label
-        from endcloud.cloud.retry import RetryPolicy
+    def label(
+        self,
+        limit: int | None = None,
+        examples: Sequence[Example] | None = None,
+        teacher: Teacher | None = None,
+    ) -> LabelReport:
+        """Stage 2 with its report: all splits, or the `examples` given, by the shop's teacher or another."""
+        from endcloud.assembly.cloud import label
 
-        settings = self.settings.cloud
-        with self.directory.lock("teach"):
-            return label(
-                self._to_label(limit) if examples is None else examples,
-                self.teacher,
-                self.labels,
-                self.budget,
-                prices=self._prices(),
-                progress=self.progress,
-                terms=settings.terms,
-                concurrency=settings.concurrency,
-                calls_per_minute=settings.calls_per_minute,
-                retry=RetryPolicy(attempts=settings.attempts),
-            )
-
-    def _to_label(self, limit: int | None) -> list[Example]:
-        return [example for split in SPLITS for example in self.examples(split)[:limit]]
-
-    def _prices(self) -> Prices:
-        from endcloud.cloud.budget import Prices
-
-        model = self.settings.cloud.model
-        if model not in self.settings.cloud.prices:
-            raise SettingsError(
-                f"There is no price for the cloud model {model!r}, so the budget could not be kept; add "
-                f'[cloud.prices."{model}"] with prompt, cached and completion to {self.directory.settings} '
-                "(0 where it costs nothing)."
-            )
-        return Prices(**self.settings.cloud.prices[model].model_dump())
+        return label(self, limit, examples, teacher)
 
     # -- 3 end -----------------------------------------------------------------------------------------------
 
     @cached_property
     def base(self) -> BaseModel:
         """The base model, loaded; the bundled one is made at first use and cached outside the shop."""
-        from endcloud.end.base_model import load_base
+        from endcloud.assembly.base import base_of
 
-        settings = self.settings.end
-        return load_base(str(self.base_location()), device=settings.device, precision=settings.precision)
-
-    def base_location(self) -> str | Path:
-        """A directory, or the hub name that the operator gave."""
-        model = self.settings.end.model
-        if model == BUNDLED:
-            from transformers.utils import logging as hf_logging
-
-            from endcloud.bundled.nano import nano_base
-
-            hf_logging.disable_progress_bar()
-            return nano_base(cache_directory(), self.progress)
-        beside = self.directory.root / model
-        return beside if beside.is_dir() else model
+        return base_of(self)
 
     def train_version(
         self,
@@ -362,12 +240,16 @@ class Shop:
 
     def end_model(self, version: str = "", versions: StoredVersions | None = None) -> LocalEndModel:
         """The end model answering as a version: a digest or its beginning, `base`, or the one in service."""
+        from endcloud.assembly.base import say_precision
         from endcloud.end.generation import LocalEndModel
 
         known = versions or self.versions
         chosen = version or known.active() or "base"
-        digest = chosen if chosen == "base" else known.get(chosen).digest
-        return LocalEndModel(self.base, known, system=self.role, version=digest)
+        if chosen == "base":
+            return LocalEndModel(self.base, known, system=self.role)
+        found = known.get(chosen)
+        say_precision(self, found)
+        return LocalEndModel(self.base, known, system=self.role, version=found.digest)
 
     def answering(self, version: str = "") -> tuple[ChatModel, str]:
         """The end model as customers meet it, in clear text, and the name of the version that answers."""
@@ -388,10 +270,11 @@ class Shop:
 
     def put_into_service(self, version: str, reason: str) -> str:
         """Checks a version and makes it the active one; returns its digest. Raises VersionError for a broken one."""
+        from endcloud.assembly.base import say_precision
         from endcloud.end.versions import verify
 
         digest = self.versions.get(version).digest
-        verify(self.versions.path(digest), self.base.digest)
+        say_precision(self, verify(self.versions.path(digest), self.base.digest))
         self.versions.stand(digest, "active", reason)
         return digest
 
@@ -440,10 +323,3 @@ class Shop:
     def promote(self, version: AdapterVersion, reason: str) -> None:
         """Puts a version into service after a check."""
         self.put_into_service(version.digest, reason)
-
-
-def cache_directory() -> Path:
-    """Where the bundled base model is kept between shops: $ENDCLOUD_CACHE, or the user's cache directory."""
-    from platformdirs import user_cache_path
-
-    return Path(os.environ.get("ENDCLOUD_CACHE") or user_cache_path("endcloud"))

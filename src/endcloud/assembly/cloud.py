@@ -1,0 +1,128 @@
+"""Stage 2 put together: the teacher behind the guard, what it is told about the shop, and what it is asked."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+from endcloud.assembly.scorers import STAND_IN
+from endcloud.errors import SettingsError
+from endcloud.types import Example, Sampling
+
+if TYPE_CHECKING:
+    from endcloud.assembly.shop import Shop
+    from endcloud.cloud.budget import Prices
+    from endcloud.cloud.labelling import Estimate, LabelReport
+    from endcloud.cloud.teacher import Teacher
+    from endcloud.protocols import ChatModel
+
+_NOWHERE = "http://127.0.0.1:9/v1"  # the discard port: an estimate has a client, and never asks it
+
+
+def connect(shop: Shop, held: ExitStack) -> ChatModel:
+    """The cloud model behind the guard; a stand-in that is started is stopped with `held`."""
+    from endcloud.cloud.client import OpenAICloud
+    from endcloud.privacy.guard import Guard
+
+    settings = shop.settings.cloud
+    if not settings.base_url or not settings.model:
+        raise SettingsError(
+            f"No cloud is set up: cloud.base_url is {settings.base_url!r} and cloud.model {settings.model!r}; "
+            f"set both in {shop.directory.settings}."
+        )
+    client = OpenAICloud(_url(shop, held), settings.model, _key(shop), timeout=settings.timeout)
+    return Guard(client, shop.masker, shop.ledger)
+
+
+def _url(shop: Shop, held: ExitStack) -> str:
+    if shop.settings.cloud.base_url != STAND_IN:
+        return shop.settings.cloud.base_url
+    from endcloud.bundled import standin_cloud
+
+    return held.enter_context(standin_cloud.running())
+
+
+def _key(shop: Shop) -> str:
+    if shop.settings.cloud.base_url == STAND_IN:
+        return ""
+    variable = shop.settings.cloud.key_variable
+    if not (key := os.environ.get(variable, "")):
+        raise SettingsError(
+            f"The environment variable {variable!r} is empty, and the cloud's key is expected there; "
+            f"export {variable}=… and run the command again (any word, where the endpoint needs no key)."
+        )
+    return key
+
+
+def teacher_of(shop: Shop, cloud: ChatModel) -> Teacher:
+    """A cloud model with all that it is told about the shop."""
+    from endcloud.cloud.exemplars import Exemplars
+    from endcloud.cloud.persona import Persona
+    from endcloud.cloud.teacher import Teacher
+
+    settings = shop.settings.cloud
+    return Teacher(
+        cloud,
+        Persona(shop.role, shop.settings.shop.manner),
+        shop.policies,
+        Exemplars(shop.examples("train"), mode=settings.exemplars, pairs=settings.pairs, nearest=settings.nearest),
+        shop.catalogue,
+        Sampling(temperature=settings.temperature, max_tokens=settings.max_tokens),
+    )
+
+
+def estimate_labels(shop: Shop, limit: int | None = None) -> Estimate:
+    """What stage 2 would take. Nothing is sent, so it needs neither a key nor a cloud that answers."""
+    from endcloud.cloud.client import OpenAICloud
+    from endcloud.cloud.labelling import estimate
+    from endcloud.privacy.guard import Guard
+
+    unasked = Guard(OpenAICloud(_NOWHERE, shop.settings.cloud.model, ""), shop.masker, shop.ledger)
+    return estimate(_to_label(shop, limit), teacher_of(shop, unasked), shop.labels, shop.budget, prices=_prices(shop))
+
+
+def label(
+    shop: Shop,
+    limit: int | None = None,
+    examples: Sequence[Example] | None = None,
+    teacher: Teacher | None = None,
+) -> LabelReport:
+    """Stage 2 with its report: all splits, or the `examples` given, by the shop's teacher or another."""
+    from endcloud.cloud.labelling import label
+    from endcloud.cloud.retry import RetryPolicy
+
+    settings = shop.settings.cloud
+    with shop.directory.lock("teach"):
+        return label(
+            _to_label(shop, limit) if examples is None else examples,
+            teacher or shop.teacher,
+            shop.labels,
+            shop.budget,
+            prices=_prices(shop),
+            progress=shop.progress,
+            terms=settings.terms,
+            concurrency=settings.concurrency,
+            calls_per_minute=settings.calls_per_minute,
+            retry=RetryPolicy(attempts=settings.attempts),
+        )
+
+
+def _to_label(shop: Shop, limit: int | None) -> list[Example]:
+    from endcloud.corpus.dataset import SPLITS
+
+    return [example for split in SPLITS for example in shop.examples(split)[:limit]]
+
+
+def _prices(shop: Shop) -> Prices:
+    from endcloud.cloud.budget import Prices
+
+    model = shop.settings.cloud.model
+    if model not in shop.settings.cloud.prices:
+        raise SettingsError(
+            f"There is no price for the cloud model {model!r}, so the budget could not be kept; add "
+            f'[cloud.prices."{model}"] with prompt, cached and completion to {shop.directory.settings} '
+            "(0 where it costs nothing)."
+        )
+    return Prices(**shop.settings.cloud.prices[model].model_dump())
