@@ -29,4 +29,4 @@ class MaskedChat:
         masked = replace(request, messages=conversation.messages, placeholders=conversation.placeholders)
         async for delta in self._model.stream(masked):
             text = restorer.feed(delta.text) + (restorer.finish() if delta.finish else "")
-            yield Delta(text, delta.finish, delta.tokens)
+            yield Delta(text, delta.finish, delta.tokens, delta.drawn)

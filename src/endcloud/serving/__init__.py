@@ -1,0 +1,1 @@
+"""Stage 5: end first, cloud when needed, a person when asked."""

@@ -1,0 +1,187 @@
+"""Who answers: the end model while it is sure, the cloud when it is not, and nothing that was shown is taken back."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+
+import pytest
+
+from endcloud.errors import BudgetError, CloudError, CloudTimeoutError, UnrestorableError
+from endcloud.serving.breaker import CircuitBreaker
+from endcloud.serving.confidence import Uncalibrated
+from endcloud.serving.events import Began, Event, Piece, Said
+from endcloud.serving.release import ForbiddenWords, Release, StatedFacts, Withheld
+from endcloud.serving.router import CloudRoute, EndRoute, NeedsPerson, Router, Talk
+from endcloud.testing.fixed_clock import FixedClock
+from endcloud.testing.scripted_model import Line, ScriptedModel
+from endcloud.types import Turn
+
+AT = datetime(2026, 1, 1, tzinfo=UTC)
+RULES = ("满59元包邮，不满收8元运费。", "签收后7天内支持退货。")
+CHECKS = (ForbiddenWords(("最好", "第一"), ("第一次",)), StatedFacts(RULES))
+UNSURE = -3.0
+
+
+def query(text: str, name: str = "q") -> Turn:
+    return Turn(name, "c", "customer", text, AT)
+
+
+class Routes:
+    """A router over two scripted models."""
+
+    def __init__(
+        self,
+        end: Mapping[str, Line | str],
+        cloud: Mapping[str, Line | str] | None = None,
+        *,
+        affordable: bool = True,
+        held_back: int = 4,
+    ) -> None:
+        self.clock = FixedClock()
+        self.end = ScriptedModel(end, "end")
+        self.cloud = ScriptedModel(cloud, "cloud") if cloud is not None else None
+        self.breaker = CircuitBreaker(self.clock, failures=2, rest=30)
+        self.router = Router(
+            lambda: EndRoute(self.end, "v1", Uncalibrated(held_back, accept=0.5)),
+            CloudRoute(self.cloud, lambda: affordable, self.breaker, "uploads are off"),
+            CHECKS,
+            self.clock,
+        )
+
+    def answer(self, text: str, before: Sequence[Turn] = ()) -> list[Event | NeedsPerson]:
+        async def all_events() -> list[Event | NeedsPerson]:
+            return [event async for event in self.router.answer(Talk(query(text), tuple(before)))]
+
+        return asyncio.run(all_events())
+
+
+def turns(events: Sequence[Event | NeedsPerson]) -> list[Turn]:
+    return [event.turn for event in events if isinstance(event, Said)]
+
+
+def shown(events: Sequence[Event | NeedsPerson]) -> str:
+    return "".join(event.text for event in events if isinstance(event, Piece))
+
+
+def test_a_sure_end_model_answers_in_checked_clauses() -> None:
+    routes = Routes({"": "亲，满59元包邮，不满收8元。"}, {"": "cloud"})
+    events = routes.answer("满多少包邮")
+    [turn] = turns(events)
+    assert (turn.route, turn.version, turn.text) == ("end", "v1", "亲，满59元包邮，不满收8元。")
+    assert turn.probability is not None and turn.probability > 0.9 and turn.answers == "q"
+    assert isinstance(events[0], Began) and shown(events) == turn.text
+    assert [event.text for event in events if isinstance(event, Piece)] == ["亲，", "满59元包邮，", "不满收8元。"]
+    assert routes.cloud is not None and routes.cloud.requests == []
+
+
+def test_an_unsure_one_is_silent_and_the_cloud_answers() -> None:
+    routes = Routes({"": Line("满99元包邮", UNSURE)}, {"": "满59元包邮哦"})
+    events = routes.answer("满多少包邮")
+    [turn] = turns(events)
+    assert (turn.route, turn.text) == ("cloud", "满59元包邮哦") and turn.reason.startswith("uncalibrated 0.05 < 0.50")
+    assert "99" not in shown(events)
+    assert routes.end.left == 1, "the end model was stopped after the tokens that were held back"
+    assert routes.cloud is not None and routes.cloud.requests[0].purpose == "takeover"
+
+
+@pytest.mark.parametrize(
+    ("reply", "reason"),
+    [
+        ("我们是全网第一的店", "forbidden word '第一'"),
+        ("满99元包邮", "unsupported fact 99元"),
+        ("", "the reply is empty"),
+        (Line("亲，", error=UnrestorableError("[电话_9]")), "UnrestorableError"),
+    ],
+)
+def test_a_reply_that_fails_its_check_takes_the_next_route(reply: Line | str, reason: str) -> None:
+    routes = Routes({"": reply}, {"": "满59元包邮"}, held_back=1)
+    events = routes.answer("满多少包邮")
+    *withheld, turn = turns(events)
+    assert (turn.route, turn.text) == ("cloud", "满59元包邮") and reason in turn.reason
+    assert all(cut.finish == "content_filter" for cut in withheld)
+    assert "99" not in shown(events) and "第一" not in shown(events)
+
+
+def test_what_was_shown_stays_when_a_later_clause_fails() -> None:
+    routes = Routes({"": "满59元包邮，我们是最好的。"}, {"": "满59元包邮"})
+    events = routes.answer("满多少包邮")
+    cut, whole = turns(events)
+    assert (cut.text, cut.finish, cut.route) == ("满59元包邮，", "content_filter", "end")
+    assert whole.route == "cloud" and whole.id != cut.id
+    assert shown(events) == "满59元包邮，满59元包邮"
+
+
+def test_a_number_is_not_cut_in_two_to_pass() -> None:
+    release = Release(CHECKS, ())
+    assert release.feed("满59") == "" and release.feed("元包邮") == ""
+    assert release.feed("，运费1") == "满59元包邮，"
+    with pytest.raises(Withheld) as caught:
+        release.feed("6元。", last=True)
+    assert caught.value.shown == "满59元包邮，" and "16元" in caught.value.reason
+    assert Release(CHECKS, ()).feed("第一次来的顾客，", last=True)
+
+
+@pytest.mark.parametrize(
+    ("routes", "skipped"),
+    [
+        (Routes({"": Line("嗯嗯嗯嗯嗯", UNSURE)}), "uploads are off"),
+        (Routes({"": Line("嗯嗯嗯嗯嗯", UNSURE)}, {"": "x"}, affordable=False), "budget is spent"),
+    ],
+)
+def test_a_skipped_cloud_is_recorded_and_the_wording_is_cautious(routes: Routes, skipped: str) -> None:
+    [turn] = turns(routes.answer("你好"))
+    assert turn.text == routes.router.wording.caution and skipped in turn.reason and turn.route == "end"
+    again = routes.answer("在吗", [query("你好"), turn])
+    assert isinstance(again[-1], NeedsPerson) and "not sure twice" in again[-1].reason
+
+
+def test_the_circuit_opens_after_failures_and_closes_after_a_success() -> None:
+    routes = Routes({"": Line("嗯嗯嗯嗯嗯", UNSURE)}, {"1": Line("", error=CloudTimeoutError("slow")), "2": "在的"})
+    assert routes.cloud is not None
+    for _ in range(3):
+        [turn] = turns(routes.answer("1"))
+    assert len(routes.cloud.requests) == 2 and "circuit is open" in turn.reason
+    asyncio.run(routes.clock.sleep(31))
+    assert turns(routes.answer("2"))[0].text == "在的"
+    assert routes.breaker.closed()
+
+
+def test_a_cloud_that_breaks_off_leaves_what_was_shown() -> None:
+    routes = Routes({"": Line("嗯嗯嗯嗯嗯", UNSURE)}, {"": Line("满59元包邮，退货", error=CloudTimeoutError("slow"))})
+    cut, cautious = turns(routes.answer("满多少包邮"))
+    assert (cut.text, cut.finish) == ("满59元包邮，", "content_filter")
+    assert cautious.text == routes.router.wording.caution
+    assert "CloudTimeoutError" in cautious.reason
+
+
+def test_a_spent_budget_is_no_failure_of_the_cloud() -> None:
+    routes = Routes({"": Line("嗯嗯嗯嗯嗯", UNSURE)}, {"": Line("", error=BudgetError("spent"))})
+    for _ in range(3):
+        routes.answer("你好")
+    assert routes.breaker.closed()
+
+
+def test_memory_goes_to_the_end_model_and_never_to_the_cloud() -> None:
+    routes = Routes({"": Line("嗯嗯嗯嗯嗯", UNSURE)}, {"": "在的"})
+
+    async def ask() -> None:
+        talk = Talk(query("我穿多大"), (), about=("顾客的尺码是XL。",))
+        assert [event async for event in routes.router.answer(talk)]
+
+    asyncio.run(ask())
+    assert routes.cloud is not None
+    assert routes.end.requests[0].messages[0].content == "顾客的尺码是XL。"
+    assert "XL" not in str(routes.cloud.requests[0])
+
+
+def test_a_second_answer_is_the_clouds_or_says_why_not() -> None:
+    async def ask(routes: Routes) -> list[Event]:
+        return [event async for event in routes.router.take_over(Talk(query("运费")), "thumb down")]
+
+    assert turns(asyncio.run(ask(Routes({"": "x"}, {"": "收8元运费"}))))[0].text == "收8元运费"
+    with pytest.raises(CloudError, match="uploads are off"):
+        asyncio.run(ask(Routes({"": "x"})))
+    with pytest.raises(CloudError, match="unsupported fact 18元"):
+        asyncio.run(ask(Routes({"": "x"}, {"": "收18元运费"})))

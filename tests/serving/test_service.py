@@ -1,0 +1,247 @@
+"""The service on a real store: what is said is kept, in order, once, and by whom it belongs to."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from contextlib import aclosing
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from endcloud.errors import AccessError, ConflictError, NotFoundError, SettingsError
+from endcloud.serving.breaker import CircuitBreaker
+from endcloud.serving.confidence import Uncalibrated
+from endcloud.serving.events import Called, Event, Piece, Said
+from endcloud.serving.office import OfficeHours
+from endcloud.serving.router import CloudRoute, EndRoute, Router
+from endcloud.serving.service import Service, Visitor
+from endcloud.store.conversations import StoredConversations
+from endcloud.store.database import Database, sqlite_url
+from endcloud.store.desk import StoredDesk
+from endcloud.store.feedback import StoredFeedbacks
+from endcloud.testing.fixed_clock import FixedClock
+from endcloud.testing.scripted_model import Line, ScriptedModel
+from endcloud.types import Turn
+
+ANNA, BERT = Visitor("visitor a", "anna"), Visitor("visitor b", "bert")
+NOON, NIGHT = datetime(2026, 1, 5, 4, tzinfo=UTC), datetime(2026, 1, 5, 17, tzinfo=UTC)  # a Monday in Shanghai
+REPLIES = {"满多少包邮": "满59元包邮", "": "好的亲"}
+
+
+class Nothing:
+    """A shop that knows nothing of its customers, and where one parcel is."""
+
+    def __init__(self) -> None:
+        self.heard: list[str] = []
+
+    def about(self, customer: str, query: str) -> tuple[str, ...]:
+        return (f"顾客{customer}是会员。",)
+
+    async def look_up(self, customer: str, query: str) -> str | None:
+        return "您的包裹在杭州。" if customer == "anna" else None
+
+    def hear(self, customer: str, turn: Turn) -> None:
+        self.heard.append(turn.text)
+
+
+class Shop:
+    def __init__(self, database: Database, end: Mapping[str, Line | str], cloud: str | None, now: datetime) -> None:
+        self.end = ScriptedModel(end, "end")
+        self.cloud = ScriptedModel({"": cloud}, "cloud") if cloud else None
+        self.clock = FixedClock(now)
+        self.knowledge = Nothing()
+        self.conversations = StoredConversations(database)
+        self.feedbacks = StoredFeedbacks(database)
+        router = Router(
+            lambda: EndRoute(self.end, "v1", Uncalibrated(2, accept=0.5)),
+            CloudRoute(self.cloud, lambda: True, CircuitBreaker(self.clock), "uploads are off"),
+            (),
+            self.clock,
+        )
+        self.service = Service(
+            router,
+            self.conversations,
+            self.feedbacks,
+            StoredDesk(database),
+            self.knowledge,
+            OfficeHours.parse("09:00-21:00", "12345", "Asia/Shanghai"),
+            self.clock,
+        )
+
+    async def ask(self, text: str, visitor: Visitor = ANNA, conversation: str = "c", turn: str = "") -> list[Event]:
+        return [event async for event in self.service.ask(visitor, conversation, text, turn=turn)]
+
+    def says(self, text: str, visitor: Visitor = ANNA, conversation: str = "c", turn: str = "") -> list[Event]:
+        return asyncio.run(self.ask(text, visitor, conversation, turn))
+
+    def turns(self, conversation: str = "c") -> list[tuple[str, str]]:
+        return [(turn.speaker, turn.text) for turn in self.conversations.turns(conversation)]
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    opened = Database(sqlite_url(tmp_path / "store.db"))
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def shop(database: Database) -> Shop:
+    return Shop(database, REPLIES, "云端的回答", NOON)
+
+
+def last(events: list[Event]) -> Turn:
+    return [event.turn for event in events if isinstance(event, Said)][-1]
+
+
+def test_a_talk_is_kept_word_by_word_and_read_on(shop: Shop) -> None:
+    shop.says("你好")
+    shop.says("满多少包邮")
+    assert shop.turns() == [
+        ("customer", "你好"),
+        ("end", "好的亲"),
+        ("customer", "满多少包邮"),
+        ("end", "满59元包邮"),
+    ]
+    contents = [message.content for message in shop.end.requests[-1].messages]
+    assert contents == ["顾客anna是会员。", "你好", "好的亲", "满多少包邮"]
+    assert shop.knowledge.heard == ["你好", "满多少包邮"]
+
+
+def test_words_sent_again_are_answered_once(shop: Shop) -> None:
+    first = shop.says("满多少包邮", turn="q1")
+    again = shop.says("满多少包邮", turn="q1")
+    assert last(again) == last(first) and len(shop.turns()) == 2 and len(shop.end.requests) == 1
+
+
+def test_nobody_reads_continues_or_rates_anothers_conversation(shop: Shop) -> None:
+    reply = last(shop.says("你好"))
+    service = shop.service
+
+    async def peep() -> None:
+        with pytest.raises(AccessError, match="somebody else"):
+            await shop.ask("我也来", BERT)
+        with pytest.raises(AccessError, match="not yours"):
+            await service.history(BERT, "c")
+        with pytest.raises(AccessError, match="not yours"):
+            await service.rate(BERT, "f", reply.id, "thumb", -1, "")
+        with pytest.raises(AccessError, match="not yours"):
+            assert [event async for event in service.second_answer(BERT, reply.id)]
+        with pytest.raises(AccessError, match="none of this name"):
+            await service.history(BERT, "unknown")
+        with pytest.raises(NotFoundError):
+            await service.rate(ANNA, "f", "unknown", "thumb", -1, "")
+        assert await service.rate(ANNA, "f", reply.id, "thumb", -1, "不对")
+        assert not await service.rate(ANNA, "f", reply.id, "thumb", -1, "不对"), "once"
+
+    asyncio.run(peep())
+    shop.says("你好", Visitor("somebody"), "d")
+
+    async def rate_anonymously() -> None:
+        reply = last(await shop.ask("满多少包邮", Visitor("somebody"), "d"))
+        with pytest.raises(AccessError, match="signed by the shop"):
+            await service.rate(Visitor("somebody"), "g", reply.id, "thumb", 1, "")
+
+    asyncio.run(rate_anonymously())
+
+
+def test_a_person_comes_speaks_and_hands_back(shop: Shop) -> None:
+    events = shop.says("转人工")
+    assert isinstance(events[-1], Called) and events[-1].handoff.reason == "asked for a person"
+    assert last(events).speaker == "shop" and "正在为您转接" in last(events).text
+    assert shop.says("在吗")[1:] == [], "nobody talks over a person who is on the way"
+    service = shop.service
+
+    async def take() -> None:
+        with pytest.raises(ConflictError, match="claim it first"):
+            await service.say("c", "eva", "您好")
+        await service.claim("c", "eva")
+        with pytest.raises(ConflictError, match="by 'eva'"):
+            await service.claim("c", "otto")
+        assert await service.draft("c") == "好的亲"
+        with service.feed.listen("c") as news:
+            said = await service.say("c", "eva", "您好，我是伊娃", suggested="好的亲")
+            assert said.suggested == "好的亲" and said.by == "eva"
+            assert await news.get() == Said(said)
+        assert (await shop.ask("谢谢"))[1:] == [], "a person has heard it"
+        await service.hand_back("c", "eva")
+
+    asyncio.run(take())
+    assert last(shop.says("满多少包邮")).route == "end"
+    assert ("human", "您好，我是伊娃") in shop.turns()
+
+
+def test_outside_office_hours_the_customer_reads_what_happens_next(database: Database) -> None:
+    shop = Shop(database, REPLIES, None, NIGHT)
+    assert "09:00–21:00" in last(shop.says("人工客服")).text
+    assert last(shop.says("满多少包邮")).route == "end", "nobody is there, so the models go on"
+
+
+def test_complaint_after_complaint_calls_a_person(shop: Shop) -> None:
+    assert last(shop.says("你们太差了")).route == "end"
+    assert last(shop.says("我要投诉你们")).reason == "complaint after complaint"
+    kinds = {feedback.kind for feedback in shop.feedbacks.since(NOON)}
+    assert kinds == {"complaint"}
+
+
+def test_asking_again_speaks_of_the_reply_before(shop: Shop) -> None:
+    reply = last(shop.says("满多少包邮"))
+    shop.says("满多少包邮？")
+    assert [feedback.kind for feedback in shop.feedbacks.of(reply.id)] == ["asked again"]
+
+
+def test_live_facts_come_from_the_lookup_or_a_person(shop: Shop) -> None:
+    shop.says("我的快递到哪了")
+    assert "您的包裹在杭州。" in shop.end.requests[-1].messages[0].content
+    events = shop.says("我的快递到哪了", BERT, "d")
+    assert last(events).reason == "live facts that no lookup gives" and isinstance(events[-1], Called)
+
+
+def test_a_thumb_down_is_answered_by_the_cloud(shop: Shop) -> None:
+    reply = last(shop.says("满多少包邮"))
+
+    async def again() -> list[Event]:
+        return [event async for event in shop.service.second_answer(ANNA, reply.id)]
+
+    better = last(asyncio.run(again()))
+    assert (better.route, better.text, better.answers) == ("cloud", "云端的回答", reply.answers)
+
+    async def once_more() -> None:
+        with pytest.raises(ConflictError, match="a person can help"):
+            assert [event async for event in shop.service.second_answer(ANNA, better.id)]
+
+    asyncio.run(once_more())
+
+
+def test_what_was_shown_is_kept_when_the_reader_leaves(database: Database) -> None:
+    shop = Shop(database, {"": "第一句，第二句，第三句。"}, None, NOON)
+
+    async def leave() -> None:
+        async with aclosing(shop.service.ask(ANNA, "c", "你好")) as events:
+            async for event in events:
+                if isinstance(event, Piece):
+                    break
+
+    asyncio.run(leave())
+    assert shop.turns() == [("customer", "你好"), ("end", "第一句，")]
+    assert shop.end.left == 1
+
+
+def test_a_conversation_is_answered_by_one_speaker_at_a_time(shop: Shop) -> None:
+    async def both() -> None:
+        await asyncio.gather(shop.ask("你好"), shop.ask("满多少包邮"))
+
+    asyncio.run(both())
+    assert [speaker for speaker, _ in shop.turns()] == ["customer", "end", "customer", "end"]
+
+
+def test_office_hours_over_midnight_and_wrong_ones() -> None:
+    hours = OfficeHours.parse("22:00-02:00", "1", "UTC")
+    monday, tuesday = datetime(2026, 1, 5, 23, tzinfo=UTC), datetime(2026, 1, 6, 1, tzinfo=UTC)
+    assert hours.open_at(monday) and hours.open_at(tuesday)
+    assert not hours.open_at(tuesday.replace(hour=3)) and not hours.open_at(monday.replace(hour=1))
+    for wrong in (("9-21", "1", "UTC"), ("09:00-21:00", "8", "UTC"), ("09:00-21:00", "1", "Mars/Base")):
+        with pytest.raises(SettingsError, match=r"correct|use one"):
+            OfficeHours.parse(*wrong)
