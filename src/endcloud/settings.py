@@ -10,12 +10,15 @@ A setting is overridden by an environment variable, e.g. ENDCLOUD_CLOUD__MODEL=q
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import tomlkit
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from endcloud import whole_files
 from endcloud.errors import SettingsError
 
 FILE_NAME = "endcloud.toml"
@@ -165,13 +168,19 @@ class ScoringSettings(_Section):
     threshold: float = Field(
         0.2, ge=0, le=1, description="Θ: where the cloud reply's own relevance is below it, similarity alone counts."
     )
+    poor: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="A final score below this is a poor reply. `endcloud calibrate scores` fits it, α and Θ to people's reviews.",
+    )
     similarity: str = Field(
         "stand-in",
-        description="`stand-in`, a model's directory, or KIND:DIRECTORY with simbert, bge, gte, qwen3-embedding or sentence-transformers.",
+        description="`stand-in`, `trained` (by `endcloud scorers train`), a model's directory, or KIND:DIRECTORY with simbert, bge, gte, qwen3-embedding or sentence-transformers.",
     )
     relevance: str = Field(
         "stand-in",
-        description="`stand-in`, a model's directory, or KIND:DIRECTORY with rocketqa, bge-reranker, gte-reranker, qwen3-reranker, qwen3-embedding or cross-encoder.",
+        description="`stand-in`, `trained`, a model's directory, or KIND:DIRECTORY with rocketqa, bge-reranker, gte-reranker, qwen3-reranker, qwen3-embedding or cross-encoder.",
     )
     similarity_tokens: int | None = Field(
         None,
@@ -247,6 +256,23 @@ def load_settings(path: Path) -> Settings:
         return Settings(**written)
     except ValidationError as error:
         raise SettingsError(_sentence(path, error)) from error
+
+
+def write_settings(path: Path, section: str, values: Mapping[str, float | str]) -> None:
+    """Sets `values` in one section of the file and leaves every other line, comments included, as it is.
+
+    Raises SettingsError, and writes nothing, where the file or a new value is not valid.
+    """
+    load_settings(path)
+    document = tomlkit.parse(path.read_text(encoding="utf-8"))
+    table = document.setdefault(section, tomlkit.table())
+    for name, value in values.items():
+        table[name] = value
+    try:
+        Settings(**document.unwrap())
+    except ValidationError as error:
+        raise SettingsError(_sentence(path, error)) from error
+    whole_files.write(path, tomlkit.dumps(document))
 
 
 def _sentence(path: Path, error: ValidationError) -> str:
