@@ -158,7 +158,7 @@ def _queries(shop: Shop, listed: Path | Sequence[str] | None) -> list[Asked]:
     if listed is None:
         listed = [query for query, _ in load_shop().default_queries()]
     texts = _lines(listed) if isinstance(listed, Path) else listed
-    examples = [_query(shop, text) for text in texts]
+    examples = [query_example(shop, text) for text in texts]
     try:
         shop.label(examples=examples)
     except EndcloudError as error:
@@ -180,7 +180,8 @@ def _lines(path: Path) -> list[str]:
     return list(dict.fromkeys(line for line in lines if line))
 
 
-def _query(shop: Shop, text: str) -> Example:
+def query_example(shop: Shop, text: str) -> Example:
+    """A query of its own, masked, as an example of the test split."""
     name = f"query-{sha256(text.encode()).hexdigest()[:16]}"
     return Example(name, name, "", shop.masker.mask((Message("user", text),)).messages, "", "natural", LISTED, "test")
 

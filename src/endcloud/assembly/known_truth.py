@@ -19,7 +19,7 @@ from endcloud.scoring.bootstrap import Interval, interval
 from endcloud.scoring.curves import Convergence
 from endcloud.scoring.evaluation import Item, Measure
 from endcloud.scoring.quality import Judged, Quality, measure
-from endcloud.types import AdapterVersion, Example, Message
+from endcloud.types import AdapterVersion, Example
 
 if TYPE_CHECKING:
     from endcloud.assembly.shop import Shop
@@ -70,9 +70,9 @@ class HeldOut:
             for example in examples
         ]
 
-    def probe(self) -> list[tuple[Message, ...]]:
+    def probe(self) -> list[Example]:
         """Some of the unseen combinations, to be answered while a training goes on."""
-        return [question.messages for question in self.questions[COMBINATIONS][:PROBE]]
+        return self.examples(COMBINATIONS)[:PROBE]
 
     def measures(self) -> dict[str, Measure]:
         """The truth, and the shop's manner, as measures; they say nothing about other parts."""
@@ -97,6 +97,18 @@ class HeldOut:
         assert found is not None
         return found
 
+    def all_right(self, replies: Sequence[str | None]) -> Interval:
+        """How many of the replies to all questions, part after part, are right."""
+        meanings = [question.meaning for questions in self.questions.values() for question in questions]
+        found = interval(
+            [
+                float(reply is not None and judge_truth(meaning, reply).right)
+                for meaning, reply in zip(meanings, replies, strict=True)
+            ]
+        )
+        assert found is not None
+        return found
+
 
 def scorer_qualities(scorer: DualScorer, bundled: BundledShop, questions: Sequence[Question]) -> list[Quality]:
     """The AUC of both scorers on replies whose truth is known, by kind of wrong reply."""
@@ -106,20 +118,19 @@ def scorer_qualities(scorer: DualScorer, bundled: BundledShop, questions: Sequen
     return [measure(scorer.similarity, alike), measure(scorer.relevance, relevant)]
 
 
-def convergence(shop: Shop, versions: Mapping[str, AdapterVersion], held_out: HeldOut) -> dict[str, Convergence]:
-    """How each training went, by the version's name: its loss, and the final score of the probe's replies at every
-    check."""
+def convergence(shop: Shop, versions: Mapping[str, AdapterVersion], probe: Sequence[Example]) -> dict[str, Convergence]:
+    """How each training went, by the version's name: its loss, and the final score of its replies to the `probe` at
+    every check."""
     from endcloud.end.versions import training_log
 
-    examples = held_out.examples(COMBINATIONS)[:PROBE]
-    labels = shop.labels.of(example.id for example in examples)
-    cloud = [labels[example.id].text if example.id in labels else None for example in examples]
-    queries = [example.query for example in examples]
+    labels = shop.labels.of(example.id for example in probe)
+    cloud = [labels[example.id].text if example.id in labels else None for example in probe]
+    queries = [example.query for example in probe]
 
     def score(replies: Sequence[str]) -> float:
         scored = [shop.scorer.final(one) for one in shop.scorer.score_all(queries, replies, cloud)]
         known = [value for value in scored if value is not None]
-        return sum(known) / len(known)
+        return sum(known) / max(1, len(known))
 
     courses = {}
     for name, version in versions.items():

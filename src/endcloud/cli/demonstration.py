@@ -101,10 +101,10 @@ def demonstrate(root: Path, progress: Progress, *, full: bool = False) -> Demons
         with watch.stage("teach"):
             shop.teach()
             shop.label(examples=held_out.examples())
-        versions = {}
+        versions, probe = {}, [example.messages for example in held_out.probe()]
         for method in METHODS:
             with watch.stage(f"train {method}"):
-                versions[method] = shop.train_version(TrainingChoice(method), probe=held_out.probe())
+                versions[method] = shop.train_version(TrainingChoice(method), probe=probe)
         with watch.stage("scorers"):
             qualities = scorer_qualities(shop.scorer, bundled, held_out.questions[COMBINATIONS])
         with watch.stage("learning curve"):
@@ -115,7 +115,9 @@ def demonstrate(root: Path, progress: Progress, *, full: bool = False) -> Demons
                 measures=held_out.measures(),
                 qualities=qualities,
                 learning=learning,
-                training=convergence(shop, {shop.version_name(v.digest): v for v in versions.values()}, held_out),
+                training=convergence(
+                    shop, {shop.version_name(v.digest): v for v in versions.values()}, held_out.probe()
+                ),
                 score_label="final score",
                 notes=_NOTES,
             )

@@ -17,11 +17,13 @@ from rich.markup import escape
 
 from endcloud import __version__
 from endcloud.cli import (
+    calibrate,
     chat,
     corpus,
     demo,
     doctor,
     evaluate,
+    experiment,
     import_models,
     init,
     scorers,
@@ -50,8 +52,10 @@ app.command(rich_help_panel=_LOOP)(evaluate.evaluate)
 app.add_typer(versions.app, name="versions", rich_help_panel=_LOOP)
 app.command(rich_help_panel=_LOOP)(chat.chat)
 app.command(rich_help_panel=_ANY_TIME)(demo.demo)
+app.add_typer(experiment.app, name="experiment", rich_help_panel=_ANY_TIME)
 app.add_typer(import_models.app, name="import", rich_help_panel=_ANY_TIME)
 app.add_typer(scorers.app, name="scorers", rich_help_panel=_ANY_TIME)
+app.add_typer(calibrate.app, name="calibrate", rich_help_panel=_ANY_TIME)
 app.command(rich_help_panel=_ANY_TIME)(status.status)
 app.command(rich_help_panel=_ANY_TIME)(doctor.doctor)
 

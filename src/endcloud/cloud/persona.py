@@ -40,7 +40,9 @@ class Pair:
 
 
 def prefix(persona: Persona, policies: Sequence[str], pairs: Sequence[Pair]) -> str:
-    """The part of the prompt that is the same in every call."""
+    """The part of the prompt that is the same in every call; empty where there is nothing at all to say."""
+    if not (persona.role or persona.manner or policies or pairs):
+        return ""
     parts = [persona.role.strip(), f"{MANNER}{one_line(persona.manner)}{_WIN}"]
     if policies:
         parts.append("\n".join([POLICIES, *(f"- {one_line(line)}" for line in policies)]))

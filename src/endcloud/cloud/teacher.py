@@ -146,7 +146,7 @@ class Teacher:
         rows = [row.text for row in self.catalogue.named(said)] if self.catalogue else []
         tail = suffix(choice.nearest, rows)
         messages = (
-            Message("system", head.text),
+            *((Message("system", head.text),) if head.text else ()),
             *((Message("system", tail),) if tail else ()),
             *example.messages,
         )

@@ -12,7 +12,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from endcloud.protocols import Scorer
-from endcloud.scoring.dual import DualScorer
+from endcloud.scoring.dual import DualScorer, Remarking
 
 
 class KeptScores:
@@ -35,6 +35,10 @@ class KeptScores:
                 file.write("\n" + "".join(json.dumps([key, score]) + "\n" for key, score in scores.items()))
             self._known |= scores
         return [self._known[keys[pair]] for pair in pairs]
+
+    def remarks(self) -> list[str]:
+        """What the scorer itself has to say of what it scored."""
+        return self._scorer.remarks() if isinstance(self._scorer, Remarking) else []
 
 
 def keeping(scorer: DualScorer, directory: Path) -> DualScorer:

@@ -1,0 +1,59 @@
+"""What the paper trains and asks, with its step counts, and how they are scaled to a smaller model.
+
+The paper's Table VI compares the base with Prefix-Tuning, P-Tuning v2 and LoRA at 3000 steps, and LoRA at 5000 and
+15000. It gives no schedule; that these are checkpoints of one run at a constant learning rate is our choice.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from importlib.resources import files
+
+PAIRS = (0, 8, 50, 200, 500)
+"""How many question-answer pairs the cloud's prompt holds, for Table III; the paper's N is 500."""
+
+DATA = ("natural", "cloud", "both")
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """One run of a method; `steps` are the paper's, at each of which a version is kept."""
+
+    name: str
+    method: str
+    steps: tuple[int, ...]
+
+
+TRAININGS = (
+    Training("Prefix-Tuning", "prefix-tuning", (3000,)),
+    Training("P-Tuning v2", "p-tuning-v2", (3000,)),
+    Training("LoRA", "lora", (3000, 5000, 15000)),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """One of the six: `radar` if it is one of the five axes of Figure 3, `allowed` if it is sent unmasked."""
+
+    chinese: str
+    english: str
+    radar: bool = True
+    allowed: bool = False
+
+
+def scaled(steps: int, scale: float) -> int:
+    """The paper's number of steps at this scale, at least one."""
+    return max(1, round(steps * scale))
+
+
+def version_name(name: str, steps: int, scale: float) -> str:
+    """How a version is called: by its own steps, and by the paper's where these are others."""
+    own = scaled(steps, scale)
+    return f"{name} {own}" if own == steps else f"{name} {own} (for {steps})"
+
+
+def queries() -> tuple[Query, ...]:
+    """The six queries as they stand in this package."""
+    text = (files("endcloud.experiments") / "paper_queries.toml").read_text(encoding="utf-8")
+    return tuple(Query(**table) for table in tomllib.loads(text)["query"])
