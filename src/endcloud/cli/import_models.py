@@ -95,4 +95,4 @@ def _scorer(console: Console, imported: ImportedScorer, setting: str) -> None:
     )
     if imported.left_out:
         console.text(f"{len(imported.left_out)} tensors that scoring does not need were left out (--json lists them).")
-    console.text(f'Name it in endcloud.toml: [scoring] {setting} = "{imported.directory}"', style="bold")
+    console.text(f'Name it in endcloud.toml: [scoring] {setting} = "{imported.directory.resolve()}"', style="bold")

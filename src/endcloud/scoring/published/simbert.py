@@ -73,6 +73,11 @@ def _weights(source: Path, wanted: set[str], progress: Progress) -> tuple[dict[s
                     left_out.append(name)
                 task.advance()
         return found, left_out
+    if not any(source.glob("*.safetensors*")) and not any(source.glob("*.bin*")):
+        raise ModelError(
+            f"The directory {str(source)!r} holds no weights: neither a TensorFlow checkpoint (bert_model.ckpt.index "
+            "and its data file) nor safetensors; give the one that the SimBERT archive unpacks to."
+        )
     shards = find_shards(source)
     for file in shards.files:
         for name, tensor in shards.read(file).items():
