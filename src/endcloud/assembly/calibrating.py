@@ -30,7 +30,7 @@ class Calibrated:
 
     def lines(self) -> dict[str, float]:
         """What to set under [scoring]."""
-        return {name: round(value, DIGITS) for name, value in asdict(self.calibration.values).items()}
+        return {name: round(value, DIGITS) for name, value in asdict(self.calibration.advised).items()}
 
     def as_json(self) -> dict[str, Any]:
         return {"results": str(self.folder), "settings": self.lines(), **asdict(self.calibration)}

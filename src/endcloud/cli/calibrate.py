@@ -44,7 +44,7 @@ def scores(
     if write:
         console.text(f"Written to {settings}.")
     else:
-        console.text(f"To use it, put under [scoring] in {settings} (or add --write):")
+        console.text(f"Advised: put under [scoring] in {settings} (or add --write):")
         for name, value in calibrated.lines().items():
             console.text(f"  {name} = {value:g}", style="bold")
 

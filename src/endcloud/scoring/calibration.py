@@ -79,7 +79,8 @@ class Calibration:
     """What was fitted to `judged` replies, `poor` of them poor, and what it is worth.
 
     `intervals` of the fitted values; `present` agreement at the settings' values, `fitted` at the new ones on the same
-    replies, `unseen` on replies that the fit did not see. `warnings` are whole sentences.
+    replies, `unseen` on replies that the fit did not see. `advised` are the fitted values, or the present α and Θ with
+    a threshold for poor that fits them, where the fit orders unseen replies no better. `warnings` are whole sentences.
     """
 
     judged: int
@@ -87,6 +88,7 @@ class Calibration:
     left_out: int
     before: Values
     values: Values
+    advised: Values
     intervals: Mapping[str, Interval]
     present: Agreement
     fitted: Agreement
@@ -128,7 +130,7 @@ def calibrate(
         )
     data = _Data(known)
     rows = np.arange(len(known))
-    values, _ = data.fit(rows, before)
+    values, _ = data.fit(data.correlations(rows), rows, before)
     draws = _Draws(data, before, values)
     groups = data.groups()
     chance = np.random.default_rng(seed)
@@ -145,13 +147,14 @@ def calibrate(
     present = draws.agreement("present", data.agreement(rows, before), len(known))
     fitted = draws.agreement("fitted", data.agreement(rows, values), len(known))
     unseen = draws.agreement("unseen", None, len(known))
-    poor = int(data.poor.sum())
+    kept = data.poor_below(rows, before.alpha, before.threshold, before.poor)[0]
     return Calibration(
         len(known),
-        poor,
+        int(data.poor.sum()),
         len(judged) - len(known),
         before,
         values,
+        values if draws.gain() > 0 else Values(before.alpha, before.threshold, kept),
         found,
         present,
         fitted,
@@ -192,23 +195,30 @@ class _Data:
         found = _spearman(self.table[:, rows], self.grade[rows])
         return found[self._row].reshape(len(GRID), len(GRID))
 
-    def fit(self, rows: NDArray[np.int64], before: Values) -> tuple[Values, dict[str, tuple[float, float]]]:
-        """The best values for these rows, nearest to `before` among equals; and the span of each among the equals."""
-        grid = np.nan_to_num(self.correlations(rows), nan=-1.0)
+    def fit(
+        self, grid: Array, rows: NDArray[np.int64], before: Values
+    ) -> tuple[Values, dict[str, tuple[float, float]]]:
+        """The best values for these rows by their `correlations`, nearest to `before` among equals; and the span of
+        each among the equals."""
+        grid = np.nan_to_num(grid, nan=-1.0)
         places = np.argwhere(grid >= grid.max() - 1e-9)
         far = [abs(GRID[a] - before.alpha) + abs(GRID[t] - before.threshold) for t, a in places]
-        threshold, alpha = (GRID[int(place)] for place in places[int(np.argmin(far))])
-        poor, span = self._poor(rows, self.final(alpha, threshold), before.poor)
+        theta, weight = (int(place) for place in places[int(np.argmin(far))])
+        threshold, alpha = GRID[theta], GRID[weight]
+        poor, span = self.poor_below(rows, alpha, threshold, before.poor)
         spans = {
-            "threshold": (GRID[int(places[:, 0].min())], GRID[int(places[:, 0].max())]),
-            "alpha": (GRID[int(places[:, 1].min())], GRID[int(places[:, 1].max())]),
+            # Each along its own axis: at Θ = 1 every α gives the same, which says nothing about α elsewhere.
+            "threshold": _span([t for t, a in places if a == weight]),
+            "alpha": _span([a for t, a in places if t == theta]),
             "poor": span,
         }
         return Values(alpha, threshold, poor), spans
 
-    def _poor(self, rows: NDArray[np.int64], final: Array, before: float) -> tuple[float, tuple[float, float]]:
+    def poor_below(
+        self, rows: NDArray[np.int64], alpha: float, threshold: float, before: float
+    ) -> tuple[float, tuple[float, float]]:
         """The threshold with the highest κ, and the gap between scores in which any other does as well."""
-        poor = self.poor[rows]
+        final, poor = self.final(alpha, threshold), self.poor[rows]
         if poor.all() or not poor.any():
             return before, (0.0, 1.0)
         false, true, cuts = roc_curve(poor, -final[rows], drop_intermediate=False)
@@ -245,14 +255,15 @@ class _Draws:
         self._grids: list[Array] = []
 
     def add(self, rows: NDArray[np.int64], outside: NDArray[np.int64]) -> None:
-        values, spans = self._data.fit(rows, self._before)
+        grid = self._data.correlations(rows)
+        values, spans = self._data.fit(grid, rows, self._before)
         for name, span in spans.items():
             self._spans[name].append(span)
         self._agreements["present"].append(self._data.agreement(rows, self._before))
         self._agreements["fitted"].append(self._data.agreement(rows, self._values))
         self._agreements["unseen"].append(self._data.agreement(outside, values))
         self._outside.append(self._data.agreement(outside, self._before))
-        self._grids.append(self._data.correlations(rows))
+        self._grids.append(grid)
 
     def found(self, number: int) -> dict[str, Interval]:
         """Each fitted value with its interval; where several values do as well, all of them are in it."""
@@ -293,6 +304,10 @@ class _Draws:
             "alpha": _curve(whole[theta], all_[:, theta]),
             "threshold": _curve(whole[:, alpha], all_[:, :, alpha]),
         }
+
+
+def _span(places: Sequence[int]) -> tuple[float, float]:
+    return GRID[int(min(places))], GRID[int(max(places))]
 
 
 def _curve(whole: Array, resamples: Array) -> Curve:
@@ -356,5 +371,5 @@ def _warnings(
         if high - low >= WIDE:
             said.append(f"{sign} cannot be told from these reviews: its interval is [{low:.2f}, {high:.2f}].")
     if math.isfinite(gain) and gain <= 0:
-        said.append("On replies that it did not see the fit orders no better than the present settings: keep those.")
+        said.append("On replies that it did not see the fit orders no better than the present α and Θ: keep those.")
     return said

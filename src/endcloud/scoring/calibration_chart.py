@@ -13,7 +13,7 @@ from endcloud.scoring.chart_frame import frame, heading, within
 from endcloud.scoring.fonts import Lettering
 from endcloud.scoring.pictures import Picture, Theme
 
-_SIZE = (9.6, 4.7)
+_SIZE = (9.9, 4.9)
 
 
 def agreement_chart(calibration: Calibration, directory: Path, name: str = "agreement") -> Picture:
@@ -21,7 +21,7 @@ def agreement_chart(calibration: Calibration, directory: Path, name: str = "agre
     title = "Agreement with people against α and Θ"
     panels = (
         ("alpha", f"α  (at Θ = {calibration.values.threshold:.2f})", 0.85),
-        ("threshold", f"Θ  (at α = {calibration.values.alpha:.2f})", 5.25),
+        ("threshold", f"Θ  (at α = {calibration.values.alpha:.2f})", 5.55),
     )
 
     def draw(figure: Figure, theme: Theme, letter: Lettering) -> None:
