@@ -44,7 +44,7 @@ def chatglm3(source: Source, destination: Destination, as_json: JsonOption = Fal
             f"{len(imported.files) - imported.checked} shards came without a published digest to check them against; "
             "put a SHA256SUMS beside them to have it done. Digests of all files are in import.json."
         )
-    console.text(f'Name it in endcloud.toml: [end] model = "{imported.directory}"', style="bold")
+    console.text(f'Name it in endcloud.toml: [end] model = "{imported.directory.resolve()}"', style="bold")
 
 
 @app.command("chatglm3-lora")

@@ -108,6 +108,9 @@ def _write_rest(
     whole_files.write(partial / "model.safetensors.index.json", _dumped(_index(imported.files)))
     whole_files.write(partial / RECORD, _dumped(_record(imported, shards)))
     (partial / _JOURNAL).unlink()
+    readable = (partial / "config.json").stat().st_mode  # a published model is no secret: as the umask has it
+    for path in partial.iterdir():
+        path.chmod(readable)
     partial.rename(imported.directory)
     _sync(imported.directory.parent)
 
