@@ -138,8 +138,9 @@ class EndSettings(_Section):
     method: Literal["lora", "prefix-tuning", "p-tuning-v2"] = Field(
         "lora", description="What `train` trains unless told otherwise. LoRA needs the least data and time."
     )
-    preset: Literal["fast", "paper"] = Field(
-        "fast", description="`fast`: packed rows and measured rates. `paper`: Table IV to the letter, much slower."
+    preset: Literal["fast", "large", "paper"] = Field(
+        "fast",
+        description="`fast`: packed rows and rates measured on the bundled base. `large`: published rates, for bases from half a billion parameters on. `paper`: Table IV to the letter, much slower.",
     )
     data: Literal["natural", "cloud", "both"] = Field(
         "both", description="Learn from the recorded replies, from the cloud's, or from both."

@@ -11,7 +11,7 @@ from endcloud.cli.console import Console
 from endcloud.cli.options import HERE, JsonOption
 from endcloud.errors import UsageError
 
-_PROFILES = ("bundled", "qwen3-0.6b", "chatglm3-6b")
+_PROFILES = ("bundled", "qwen3-0.6b", "qwen3-1.7b", "qwen3-4b", "glm-4-9b", "chatglm3-6b")
 
 
 def init(

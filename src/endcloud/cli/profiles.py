@@ -1,4 +1,4 @@
-"""What `endcloud init` writes: settings, each line explained by the effect of changing it, for three profiles."""
+"""What `endcloud init` writes: settings, each line explained by the effect of changing it, for each profile."""
 
 from __future__ import annotations
 
@@ -34,7 +34,10 @@ PROFILES: dict[str, Overrides] = {
         },
         "end": {"model": "bundled", "max_tokens": 64, "data": "cloud"},
     },
-    "qwen3-0.6b": {"cloud": _GEMINI, "end": {"model": "Qwen/Qwen3-0.6B"}},
+    "qwen3-0.6b": {"cloud": _GEMINI, "end": {"model": "Qwen/Qwen3-0.6B", "preset": "large"}},
+    "qwen3-1.7b": {"cloud": _GEMINI, "end": {"model": "Qwen/Qwen3-1.7B", "preset": "large"}},
+    "qwen3-4b": {"cloud": _GEMINI, "end": {"model": "Qwen/Qwen3-4B", "preset": "large"}},
+    "glm-4-9b": {"cloud": _GEMINI, "end": {"model": "zai-org/glm-4-9b-chat-hf", "preset": "large"}},
     "chatglm3-6b": {"cloud": _GEMINI, "end": {"model": "models/chatglm3-6b", "preset": "paper"}},
 }
 

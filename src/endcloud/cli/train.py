@@ -12,7 +12,7 @@ from endcloud.cli.options import HERE, JsonOption, ShopOption
 
 def train(
     method: Annotated[str | None, typer.Option(help="lora, prefix-tuning or p-tuning-v2.")] = None,
-    preset: Annotated[str | None, typer.Option(help="fast, or paper (Table IV to the letter).")] = None,
+    preset: Annotated[str | None, typer.Option(help="fast, large, or paper (Table IV to the letter).")] = None,
     data: Annotated[str | None, typer.Option(help="natural, cloud or both.")] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Optimiser steps.")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="Peak learning rate.")] = None,

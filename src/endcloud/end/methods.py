@@ -8,7 +8,7 @@ them directly. (In PEFT both are `PrefixTuningConfig`; its own `PromptEncoder` i
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, ClassVar, Literal
 
 from endcloud.errors import UsageError
@@ -116,7 +116,19 @@ _PAPER: Mapping[str, tuple[Method, TrainingPlan]] = {
     "p-tuning-v2": (PTuningV2(128, start="random"), _PAPER_PLAN),
 }
 
-PRESETS: Mapping[str, Mapping[str, tuple[Method, TrainingPlan]]] = {"fast": _FAST, "paper": _PAPER}
+_LARGE_PLAN = TrainingPlan(
+    1_000, 2e-4, rows=1, row_tokens=1024, accumulation=4, input_tokens=512, output_tokens=512, check_every=100
+)
+_LARGE: Mapping[str, tuple[Method, TrainingPlan]] = {
+    "lora": (LoRA(rank=16, dropout=0.05, targets="all"), _LARGE_PLAN),
+    "prefix-tuning": (PrefixTuning(128), replace(_LARGE_PLAN, learning_rate=5e-5)),
+    "p-tuning-v2": (PTuningV2(128), replace(_LARGE_PLAN, learning_rate=2e-2)),
+}
+"""For bases from half a billion parameters on: one packed row at a time, so that it fits beside the weights, and
+published rates: 2e-4 for LoRA on all linear modules (Dettmers et al., 2023, up to 13B), 5e-5 for Prefix-Tuning (Li and
+Liang, 2021), 2e-2 for P-Tuning v2 (ChatGLM-6B's own training script). Not tried here: there were no such weights."""
+
+PRESETS: Mapping[str, Mapping[str, tuple[Method, TrainingPlan]]] = {"fast": _FAST, "large": _LARGE, "paper": _PAPER}
 
 
 def preset(name: str, method: str) -> tuple[Method, TrainingPlan]:
