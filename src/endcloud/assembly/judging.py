@@ -112,6 +112,7 @@ def judge(
         training=additions.training,
         score_label=additions.score_label,
         notes=additions.notes,
+        digests=chosen,
     )
     outcome = Outcome(evaluation, where, chosen)
     for digest, interval in outcome.final_scores().items():

@@ -26,6 +26,7 @@ from endcloud.cli import (
     experiment,
     import_models,
     init,
+    review,
     scorers,
     status,
     teach,
@@ -52,6 +53,7 @@ app.command(rich_help_panel=_LOOP)(evaluate.evaluate)
 app.add_typer(versions.app, name="versions", rich_help_panel=_LOOP)
 app.command(rich_help_panel=_LOOP)(chat.chat)
 app.command(rich_help_panel=_ANY_TIME)(demo.demo)
+app.add_typer(review.app, name="review", rich_help_panel=_ANY_TIME)
 app.add_typer(experiment.app, name="experiment", rich_help_panel=_ANY_TIME)
 app.add_typer(import_models.app, name="import", rich_help_panel=_ANY_TIME)
 app.add_typer(scorers.app, name="scorers", rich_help_panel=_ANY_TIME)

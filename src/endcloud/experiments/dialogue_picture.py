@@ -36,7 +36,7 @@ def dialogue_picture(
         axes.text(0.25, 0.60, f"left: the customer · right: {end}, greedy", fontsize=10, color=theme.muted, va="top")
         y = _TOP
         for (role, lines), height in zip(bubbles, heights, strict=True):
-            width = min(_WIDTH - 1.4, 2 * _PADDING + 0.175 * max(map(breadth, lines)) + 0.1)
+            width = min(_WIDTH - 1.4, 2 * _PADDING + 0.156 * max(map(breadth, lines)))
             x = 0.35 if role == "user" else _WIDTH - 0.35 - width
             colour = theme.grid if role == "user" else theme.series[0]
             axes.add_patch(

@@ -42,17 +42,19 @@ def write(
     training: Mapping[str, Convergence] | None = None,
     score_label: str = "score",
     notes: Sequence[str] = (),
+    digests: Mapping[str, str] | None = None,
 ) -> Written:
     """Writes tables and pictures of an evaluation into `directory`.
 
     `qualities` are the scorers' own AUC where the truth is known, `learning` the learning curve by method,
-    `training` the course of each training (`score_label` names its score); `notes` are sentences to add.
+    `training` the course of each training (`score_label` names its score); `notes` are sentences to add;
+    `digests` name the versions behind the tables' names.
     """
     pictures = _pictures(evaluation, directory, learning, training, score_label)
     files = [path for picture in pictures for path in picture.files]
     # Excel reads UTF-8 only behind a byte-order mark.
     files.append(whole_files.write(directory / "results.csv", "\ufeff" + as_csv(evaluation)))
-    values = as_json(evaluation, qualities, learning, training)
+    values = as_json(evaluation, qualities, learning, training) | {"digests": dict(digests or {})}
     files.append(whole_files.write(directory / "results.json", json.dumps(values, ensure_ascii=False, indent=1) + "\n"))
     report = whole_files.write(
         directory / "report.md",
