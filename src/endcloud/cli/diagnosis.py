@@ -115,27 +115,46 @@ def _asked(shop: Shop) -> Finding:
 
 
 def _end_model(shop: Shop) -> Iterator[Finding]:
+    from endcloud.assembly.base import on_this_machine
+    from endcloud.cli.footprint import estimate
+
+    settings = shop.settings.end
+    _, plan = plan_of(settings, TrainingChoice())
+    if needed := estimate(settings.model, _tokens(plan), settings.quantization):
+        yield Finding("memory needed", "note", needed)
+    if not on_this_machine(shop):
+        says = f"{settings.model!r} is not on this machine; the first training fetches it from the hub"
+        yield Finding("end model", "note", says)
+        return
     try:
         base = shop.base
     except EndcloudError as error:
         yield Finding("end model", "bad", str(error))
         return
-    parameters = sum(weight.numel() for weight in base.model.parameters())
+    parameters = int(base.model.num_parameters())
     kind = base.model.config.model_type
-    yield Finding("end model", "ok", f"{base.label} ({kind}, {parameters / 1e6:,.1f} M parameters) on {base.device}")
-    _, plan = plan_of(shop.settings.end, TrainingChoice())
+    held = "" if base.quantization == "none" else f", held in {base.quantization}"
+    what = f"{base.label} ({kind}, {parameters / 1e6:,.1f} M parameters{held}) on {base.device}"
+    yield Finding("end model", "ok", what)
     yield Finding("a training", "note", _training(base, plan, parameters))
 
 
 def _training(base: BaseModel, plan: TrainingPlan, parameters: int) -> str:
     """Memory: weights, plus what the forward pass keeps for the backward one. Time: 6 operations a weight and token."""
-    config = base.model.config.get_text_config(decoder=True)
-    tokens = plan.rows * (plan.row_tokens if plan.packing else plan.input_tokens + plan.output_tokens)
-    kept = 34 * tokens * config.hidden_size * config.num_hidden_layers + 8 * tokens * config.vocab_size
-    memory = parameters * base.model.dtype.itemsize + kept
+    from endcloud.cli.footprint import activations
+    from endcloud.end.quantization import bytes_of_weights
+
+    config, tokens = base.model.config.get_text_config(decoder=True), _tokens(plan)
+    kept = activations(tokens, config.hidden_size, config.num_hidden_layers, config.vocab_size)
+    memory = bytes_of_weights(base.model) + kept
     seconds = 6 * parameters * tokens * plan.accumulation * plan.steps / _operations_a_second(base)
     minutes = f"{seconds / 60:.0f} min" if seconds > 90 else f"{seconds:.0f} s"
     return f"{plan.steps} steps of {tokens} tokens: about {memory / _GIB:.2f} GiB and {minutes} (within a factor of 3)"
+
+
+def _tokens(plan: TrainingPlan) -> int:
+    """How many tokens go through the model at once in training."""
+    return plan.rows * (plan.row_tokens if plan.packing else plan.input_tokens + plan.output_tokens)
 
 
 def _operations_a_second(base: BaseModel) -> float:
