@@ -44,8 +44,8 @@ def base_location(shop: Shop) -> str | Path:
     beside = shop.directory.root / model
     if model.startswith(_OWN) and not beside.is_dir() and not Path(model).is_dir():
         raise ModelError(
-            f"The base model {model!r} is not in {str(beside)!r}: put it there, or make it from the official checkpoint "
-            f"of ChatGLM3-6B with `endcloud import chatglm3 SOURCE {beside}`."
+            f"The base model {model!r} is not in {str(beside)!r}: put it there, or make it from the official "
+            f"checkpoint of ChatGLM3-6B with `endcloud import chatglm3 SOURCE {beside}`."
         )
     return beside if beside.is_dir() else model
 
