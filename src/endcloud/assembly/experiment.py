@@ -15,6 +15,7 @@ from endcloud import whole_files
 from endcloud.assembly.cloud_runs import cloud_runs
 from endcloud.assembly.judging import Additions, Outcome, judge, query_example
 from endcloud.assembly.known_truth import COMBINATIONS, HeldOut, convergence, scorer_qualities
+from endcloud.assembly.reviewing import agreement_text
 from endcloud.assembly.stopwatch import Stopwatch
 from endcloud.assembly.training import TrainingChoice, train_to
 from endcloud.bundled.shop import load_shop
@@ -129,6 +130,7 @@ def paper_experiment(shop: Shop, options: PaperOptions) -> PaperOutcome:
         pictures=pictures,
         about=_about(shop, options),
         seconds=watch.seconds,
+        reviews=agreement_text(shop) or "None yet: `endcloud review prepare` makes a blind sheet of these replies.",
     )
     return PaperOutcome(run, outcome, whole_files.write(folder / "paper.md", as_markdown(run)))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from endcloud.experiments.paper_plan import Query
 from endcloud.experiments.printed import Printed
@@ -40,7 +40,6 @@ class PaperRun:
     about: Sequence[str]
     seconds: Mapping[str, float]
     reviews: str = ""
-    masked: Sequence[str] = field(default=())
 
     @property
     def versions(self) -> list[str]:
