@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from endcloud.facts import Fact, chinese_number, contradictions, facts_in, stated, unsupported
+from endcloud.facts import Fact, contradictions, facts_in, stated, unsupported
+from endcloud.numerals import chinese_number
 
 
 def said(text: str) -> set[str]:

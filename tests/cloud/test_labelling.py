@@ -9,7 +9,8 @@ import pytest
 
 from endcloud.cloud.budget import Prices
 from endcloud.cloud.exemplars import Exemplars
-from endcloud.cloud.labelling import LabelReport, estimate, label
+from endcloud.cloud.label_plan import estimate
+from endcloud.cloud.labelling import LabelReport, label
 from endcloud.cloud.persona import Persona
 from endcloud.cloud.policies import Policies
 from endcloud.cloud.retry import Pace, RetryPolicy

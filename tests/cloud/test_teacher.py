@@ -9,7 +9,7 @@ from endcloud.cloud.exemplars import Exemplars
 from endcloud.cloud.persona import Pair, Persona, prefix
 from endcloud.cloud.policies import Policies
 from endcloud.cloud.teacher import Answer, Prompt, Teacher
-from endcloud.facts import normalise
+from endcloud.numerals import normalise
 from endcloud.types import Delta, Example, Finish, Message, Request
 
 Make = Callable[..., Example]

@@ -14,7 +14,8 @@ from endcloud.types import Example, Sampling
 if TYPE_CHECKING:
     from endcloud.assembly.shop import Shop
     from endcloud.cloud.budget import Prices
-    from endcloud.cloud.labelling import Estimate, LabelReport
+    from endcloud.cloud.label_plan import Estimate
+    from endcloud.cloud.labelling import LabelReport
     from endcloud.cloud.teacher import Teacher
     from endcloud.protocols import ChatModel
 
@@ -76,7 +77,7 @@ def teacher_of(shop: Shop, cloud: ChatModel) -> Teacher:
 def estimate_labels(shop: Shop, limit: int | None = None) -> Estimate:
     """What stage 2 would take. Nothing is sent, so it needs neither a key nor a cloud that answers."""
     from endcloud.cloud.client import OpenAICloud
-    from endcloud.cloud.labelling import estimate
+    from endcloud.cloud.label_plan import estimate
     from endcloud.privacy.guard import Guard
 
     unasked = Guard(OpenAICloud(_NOWHERE, shop.settings.cloud.model, ""), shop.masker, shop.ledger)

@@ -19,7 +19,8 @@ from endcloud.types import AdapterVersion, Example, Message, Sampling, Split
 
 if TYPE_CHECKING:
     from endcloud.cloud.catalogue import Catalogue
-    from endcloud.cloud.labelling import Estimate, LabelReport
+    from endcloud.cloud.label_plan import Estimate
+    from endcloud.cloud.labelling import LabelReport
     from endcloud.cloud.policies import Policies
     from endcloud.cloud.teacher import Teacher
     from endcloud.corpus.dataset import Manifest

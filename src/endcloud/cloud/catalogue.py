@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from endcloud.errors import SourceError
-from endcloud.facts import normalise
+from endcloud.numerals import normalise
 
 NAMES = ("名称", "商品名称", "品名", "商品", "产品", "产品名称", "标题", "name", "title", "product")
 ALIASES = ("别名", "简称", "俗称", "alias", "aliases")

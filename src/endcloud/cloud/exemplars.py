@@ -21,7 +21,7 @@ from scipy.sparse import csr_matrix
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 
 from endcloud.cloud.persona import Pair
-from endcloud.facts import normalise
+from endcloud.numerals import normalise
 from endcloud.types import Example
 
 Mode = Literal["fixed", "nearest", "mixed"]

@@ -13,7 +13,8 @@ from functools import lru_cache
 from pathlib import Path
 
 from endcloud.errors import SourceError
-from endcloud.facts import contradictions, normalise
+from endcloud.facts import contradictions
+from endcloud.numerals import normalise
 
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 _BULLET = re.compile(r"^\s*(?:[-*+•·]|\d{1,2}[.、)])\s*")

@@ -14,11 +14,11 @@ catalogue has it or a goods cue precedes it.
 
 from __future__ import annotations
 
-import datetime
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from endcloud.privacy.checksums import has_luhn, is_date, is_international, is_resident
 from endcloud.privacy.finding import Finding
 from endcloud.privacy.normalisation import view
 
@@ -85,7 +85,6 @@ _IN_PIECES = frozenset(("银行卡", "身份证号", "电话", "QQ"))  # kinds w
 _MOBILE = re.compile(r"(?:00)?(?:86)?1[3-9][0-9]{9}")
 _LANDLINE = re.compile(r"(?:(?:00)?860?|0)(?:10|2[0-9]|[3-9][0-9]{2})[2-9][0-9]{6,7}|[48]00[0-9]{7}")
 _NORTH_AMERICA = re.compile(r"1?[2-9][0-9]{2}[2-9][0-9]{6}")
-_RESIDENT = re.compile(r"[1-9][0-9]{5}(?:18|19|20)[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])[0-9]{3}[0-9X]")
 _CARD = re.compile(r"(?:62|60|9[0-9]|4|5[0-9]|3[04-9]|2[2-7])[0-9]{11,17}")
 _NEARLY_DIGIT = re.compile(rf"[\d{_CHINESE}\u2460-\u2473\u20e3\ufe0f]")
 CROSSED_OUT = "X"  # what a caller writes over masked text before asking for split numbers
@@ -165,9 +164,9 @@ def _split_kind(tail: str, head: str) -> str | None:
         return None
     if _MOBILE.fullmatch(whole):
         return "电话"
-    if len(whole) == 18 and _is_resident(whole):
+    if len(whole) == 18 and is_resident(whole):
         return "身份证号"
-    return "银行卡" if 13 <= len(whole) <= 19 and _CARD.fullmatch(whole) and _has_luhn(whole) else None
+    return "银行卡" if 13 <= len(whole) <= 19 and _CARD.fullmatch(whole) and has_luhn(whole) else None
 
 
 def _homophones(text: str) -> list[Finding]:
@@ -235,26 +234,26 @@ def _kind(text: str, offset: int, groups: Sequence[re.Match[str]], digits: str, 
     """What the joined digits of `groups` are, or None."""
     size = len(digits)
     whole = len(groups) == 1
-    if size == 17 and _LAST_X.match(text, offset + groups[-1].end()) and _is_resident(digits + "X"):
+    if size == 17 and _LAST_X.match(text, offset + groups[-1].end()) and is_resident(digits + "X"):
         return "身份证号"
-    if size == 18 and _is_resident(digits):
+    if size == 18 and is_resident(digits):
         return "身份证号"
     if cue == "goods" and not _MOBILE.fullmatch(digits):
         return None
     if cue in _CUED_LENGTH and not _MOBILE.fullmatch(digits):
         least, most = _CUED_LENGTH[cue]
         least = least if whole or cue in _IN_PIECES else 10
-        if least <= size <= most and not (whole and _is_date(digits)):
+        if least <= size <= most and not (whole and is_date(digits)):
             return cue
     if 10 <= size <= 15 and (_MOBILE.fullmatch(digits) or _LANDLINE.fullmatch(digits)):
         return cue if cue in ("微信", "支付宝", "订单", "运单") else "电话"
     if 8 <= size <= 15 and text[offset + groups[0].start() - 1 : offset + groups[0].start()] == "+":
-        return "电话" if _is_international(digits) else None
+        return "电话" if is_international(digits) else None
     if not whole and _pieces(groups) in ((3, 3, 4), (1, 3, 3, 4)) and _NORTH_AMERICA.fullmatch(digits):
         return "电话"
     if not whole and _pieces(groups) == (3, 2, 4) and text[offset + groups[0].end()] == "-":
         return "证件"
-    if 13 <= size <= 19 and _CARD.fullmatch(digits) and _has_luhn(digits):
+    if 13 <= size <= 19 and _CARD.fullmatch(digits) and has_luhn(digits):
         return "银行卡"
     return None
 
@@ -285,18 +284,7 @@ def _is_bare_number(digits: str, cue: str | None, catalogue: frozenset[str]) -> 
     """A run of eight digits or more that nothing says is goods, or the date of a birth."""
     if len(digits) < 8 or cue == "goods" or digits in catalogue:
         return False
-    return cue == "生日" or not _is_date(digits)
-
-
-def _is_date(digits: str) -> bool:
-    """YYYYMMDD of this century or the last."""
-    if len(digits) != 8 or digits[:2] not in ("19", "20"):
-        return False
-    try:
-        datetime.date(int(digits[:4]), int(digits[4:6]), int(digits[6:]))
-    except ValueError:
-        return False
-    return True
+    return cue == "生日" or not is_date(digits)
 
 
 def _with_prefix(text: str, start: int) -> int:
@@ -317,35 +305,3 @@ def _with_suffix(text: str, kind: str, end: int) -> int:
         return last.end()
     extension = _EXTENSION.match(text, end) if kind == "电话" else None
     return extension.end() if extension else end
-
-
-def _is_resident(number: str) -> bool:
-    """Whether the checksum and the date of birth are right (ISO 7064 mod 11-2, GB 11643).
-
-    The place of birth is not asked for: tables of places age, and a wrong place hides nobody.
-    """
-    if _RESIDENT.fullmatch(number) is None:
-        return False
-    from stdnum.cn import ric
-    from stdnum.exceptions import ValidationError
-
-    try:
-        ric.get_birth_date(number)
-    except (ValidationError, ValueError):
-        return False
-    return bool(ric.calc_check_digit(number) == number[-1])
-
-
-def _has_luhn(digits: str) -> bool:
-    from stdnum import luhn
-
-    return bool(luhn.is_valid(digits))
-
-
-def _is_international(digits: str) -> bool:
-    import phonenumbers
-
-    try:
-        return phonenumbers.is_possible_number(phonenumbers.parse(f"+{digits}", None))
-    except phonenumbers.NumberParseException:
-        return False
