@@ -191,7 +191,7 @@ def _replies(shop: Shop, digest: str, asked: Sequence[Asked], runs: range, kept:
     end = shop.end_model(digest)
     conversations = [one.messages for one in asked]
     most = shop.settings.end.max_tokens
-    model = f"{shop.base.digest}/{shop.base.compute}/{shop.role}/{digest}"
+    model = f"{shop.base.digest}/{shop.base.compute}/{shop.base.quantization}/{shop.role}/{digest}"
 
     def answers(temperature: float, top_p: float, seed: int | None) -> list[str | None]:
         sampling = Sampling(temperature, top_p, most, seed)
