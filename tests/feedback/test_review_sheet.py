@@ -23,9 +23,9 @@ def asked(text: str) -> tuple[Message, ...]:
 
 
 CANDIDATES = [
-    Candidate(asked(f"问题{number}"), f"回答{number}" if version != "bare-model" else f"=乱码{number}", version, "云的回答")
+    Candidate(asked(f"问题{number}"), f"{said}{number}", version, "云的回答")
     for number in range(6)
-    for version in VERSIONS
+    for version, said in zip(VERSIONS, ("=乱码", "回答", "回答"), strict=True)
 ]
 SHEET = prepare(CANDIDATES, seed=3)
 
