@@ -25,6 +25,7 @@ from transformers import (
 from endcloud.assembly.scorers import relevance_of, similarity_of
 from endcloud.errors import ModelError
 from endcloud.scoring.length_batches import length_batches
+from endcloud.scoring.processor_linear import ProcessorLinear, with_processor_linears
 from endcloud.scoring.qwen3_reranker import INSTRUCTION
 from endcloud.scoring.relevance import CrossEncoderRelevance
 from endcloud.scoring.scorer_kinds import choose
@@ -260,3 +261,16 @@ def test_batches_hold_every_text_once_within_their_bound() -> None:
     assert sorted(index for batch in batches for index in batch) == list(range(len(lengths)))
     assert all(len(batch) == 1 or max(lengths[i] for i in batch) * len(batch) <= 100 for batch in batches)
     assert [lengths[batch[0]] for batch in batches] == sorted((lengths[b[0]] for b in batches), reverse=True)
+
+
+@torch.inference_mode()
+def test_packed_linear_layers_give_the_same_numbers() -> None:
+    torch.manual_seed(0)
+    plain = torch.nn.Sequential(torch.nn.Linear(24, 40), torch.nn.GELU(), torch.nn.Linear(40, 3, bias=False)).eval()
+    inputs = [torch.randn(2, 7, 24), torch.randn(1, 24), torch.randn(500, 24)]
+    wanted = [plain(x) for x in inputs]
+    packed = with_processor_linears(plain)
+    if torch.backends.mkldnn.is_available():
+        assert isinstance(packed[0], ProcessorLinear) and isinstance(packed[2], ProcessorLinear)
+    for x, right in zip(inputs, wanted, strict=True):
+        assert torch.allclose(packed(x), right, atol=1e-5)

@@ -14,6 +14,7 @@ from typing import Literal, TypeVar
 import torch
 
 from endcloud.errors import ModelError
+from endcloud.scoring.processor_linear import with_processor_linears
 
 Precision = Literal["float32", "bfloat16", "int8"]
 Model = TypeVar("Model", bound=torch.nn.Module)
@@ -27,7 +28,7 @@ def at_precision(model: Model, precision: Precision) -> Model:
     """
     if precision == "bfloat16":
         return model.to(torch.bfloat16)
-    return _int8(model) if precision == "int8" else model.float()
+    return _int8(model) if precision == "int8" else with_processor_linears(model.float())
 
 
 def _int8(model: Model) -> Model:
