@@ -75,6 +75,18 @@ def test_a_tokenizer_without_a_template_gets_the_default_one() -> None:
     assert "eos_token" in DEFAULT_TEMPLATE and chat_format.stop_ids == (tokenizer.eos_token_id,)
 
 
+def test_what_stands_before_recorded_replies_only_is_learned_and_not_shown() -> None:
+    tokenizer = tiny_tokenizer("glm")  # with GLM-4's own template: the model itself ends the line of its role
+    tokenizer.chat_template = tokenizer.chat_template.replace("<|assistant|>\n{% endif", "<|assistant|>{% endif")
+    chat_format, usual = ChatFormat(tokenizer), ChatFormat(TOKENIZERS["glm"])
+    messages = conversation("多少钱包邮")
+    whole = (*chat_format.prompt_ids(messages), *chat_format.reply_ids("满五十九元\n包邮哦"))
+    assert whole == (*usual.prompt_ids(messages), *usual.reply_ids("满五十九元\n包邮哦"))
+    assert tokenizer.decode(chat_format.lead_ids) == "\n" and usual.lead_ids == ()
+    assert chat_format.text_of(chat_format.reply_ids("满五十九元\n包邮哦")) == "满五十九元\n包邮哦"
+    assert chat_format.stop_ids == (tokenizer.eos_token_id, tokenizer.get_vocab()["<|user|>"])
+
+
 def test_the_loss_is_on_the_reply_and_its_stop_token_alone(base: BaseModel) -> None:
     chat_format, example = ChatFormat(base.tokenizer), tiny_example(1)
     text = chat_format.tokenized(example, SYSTEM)

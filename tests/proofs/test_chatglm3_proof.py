@@ -108,8 +108,8 @@ def test_the_official_tokenizer_has_the_ids_that_sentencepiece_gives() -> None:
     assert mismatches(model_file, texts) == []
 
 
-@pytest.fixture(scope="module")
-def official(tmp_path_factory: pytest.TempPathFactory, tokenizer_model: bytes) -> Path:
+@pytest.fixture(scope="module", params=["bin", "safetensors"])
+def official(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, tokenizer_model: bytes) -> Path:
     """About 340 MB of random half-precision weights in four shards."""
     settings = tiny_settings(1024) | {
         "hidden_size": HIDDEN,
@@ -136,7 +136,8 @@ def official(tmp_path_factory: pytest.TempPathFactory, tokenizer_model: bytes) -
         "transformer.output_layer.weight": (1024, HIDDEN),
     }
     weights = {name: torch.randn(shape).half() for name, shape in shapes.items()}
-    return save_official(tmp_path_factory.mktemp("large"), weights, settings, tokenizer_model, shards=SHARDS)
+    directory = tmp_path_factory.mktemp("large")
+    return save_official(directory, weights, settings, tokenizer_model, layout=request.param, shards=SHARDS)
 
 
 def command(official: Path, destination: Path) -> list[str]:
@@ -189,7 +190,7 @@ print(before, status("VmHWM"))
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the peak is read from /proc")
 def test_an_import_needs_less_memory_than_two_shards(official: Path, tmp_path: Path) -> None:
-    shard = max(path.stat().st_size for path in official.glob("*.bin"))
+    shard = max(path.stat().st_size for path in official.glob("*-of-*"))
     told = subprocess.run(
         [sys.executable, "-c", MEASURE, str(official), str(tmp_path / "first"), str(tmp_path / "second")],
         check=True,
