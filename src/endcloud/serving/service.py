@@ -61,24 +61,49 @@ class Service:
     clock: Clock
     feed: Feed = field(default_factory=Feed)
     sampling: Sampling = field(default_factory=Sampling)
+    _speaking_now: dict[str, tuple[Began, str]] = field(default_factory=dict, init=False)
     _locks: WeakValueDictionary[str, asyncio.Lock] = field(default_factory=WeakValueDictionary, init=False)
 
     # -- customers -------------------------------------------------------------------------------------------
 
     async def ask(
-        self, visitor: Visitor, conversation: str, text: str, *, turn: str = "", sampling: Sampling | None = None
+        self,
+        visitor: Visitor,
+        conversation: str,
+        text: str,
+        *,
+        turn: str = "",
+        sampling: Sampling | None = None,
+        earlier: tuple[Turn, ...] = (),
     ) -> AsyncGenerator[Event]:
         """A customer says something; yields what happens until the answer is whole.
 
         `turn` is the customer's own name for the words: sent again, they are not answered again, and the answer
-        that was given is told once more. Raises AccessError for somebody else's conversation.
+        that was given is told once more. `earlier` is what was said elsewhere before, as a caller that keeps its own
+        history tells it; it is read and not kept. Raises AccessError for somebody else's conversation.
         """
         await self._open(visitor, conversation)
         name = turn or new_id("t")
-        answered = self._answered(visitor, conversation, text, name, sampling)
+        answered = self._answered(visitor, conversation, text, name, sampling, earlier)
         async with self._speaking(conversation), aclosing(answered) as events:
             async for event in events:
                 yield event
+
+    async def excuse_picture(self, visitor: Visitor, conversation: str, text: str) -> AsyncGenerator[Event]:
+        """A picture cannot be read here: says so, and offers a person."""
+        await self._open(visitor, conversation)
+        query = Turn(new_id("t"), conversation, "customer", text or "[图片]", self.clock.now(), by=visitor.customer)
+        excuse = Turn(new_id("t"), conversation, "shop", self.router.wording.picture, self.clock.now(), query.id, "end")
+        for turn in (query, excuse):
+            yield await self._kept(Said(turn))
+
+    async def answer_unkept(self, query: str, earlier: tuple[Turn, ...], sampling: Sampling) -> AsyncGenerator[Event]:
+        """Answers without keeping a word: for a client's own chores, such as finding a title for a conversation."""
+        talk = Talk(Turn(new_id("t"), "", "customer", query, self.clock.now()), earlier, (), (), sampling)
+        async with aclosing(self.router.answer(talk)) as events:
+            async for event in events:
+                if not isinstance(event, NeedsPerson):
+                    yield event
 
     async def history(self, visitor: Visitor, conversation: str, after: str = "") -> list[Turn]:
         """What was said, for whom it belongs to. Raises AccessError for anybody else."""
@@ -89,7 +114,7 @@ class Service:
         self, visitor: Visitor, name: str, turn: str, kind: FeedbackKind, value: float | None, text: str
     ) -> bool:
         """A customer's thumb, stars or comment on a reply of their own conversation; False where `name` is known."""
-        reply = await self._reply(turn)
+        reply = await self.reply(turn)
         await self._owned(visitor, reply.conversation)
         if not visitor.customer:
             raise AccessError("Rating needs a token signed by the shop; an anonymous visitor has none.")
@@ -99,7 +124,7 @@ class Service:
 
     async def second_answer(self, visitor: Visitor, turn: str) -> AsyncGenerator[Event]:
         """The cloud's answer to the query of a reply that disappointed; kept, it is later what the end model learns."""
-        reply = await self._reply(turn)
+        reply = await self.reply(turn)
         await self._owned(visitor, reply.conversation)
         exchange = await self.exchange(reply)
         if reply.route != "end":
@@ -109,6 +134,11 @@ class Service:
         async with self._speaking(reply.conversation), aclosing(taken_over) as events:
             async for event in events:
                 yield await self._kept(event)
+
+    def open_reply(self, conversation: str) -> tuple[Began, Piece] | None:
+        """The reply that is being given now, as far as it goes: for a page that comes back in the middle."""
+        found = self._speaking_now.get(conversation)
+        return None if found is None else (found[0], Piece(conversation, found[0].turn, found[1]))
 
     # -- people ----------------------------------------------------------------------------------------------
 
@@ -170,7 +200,13 @@ class Service:
     # -- within ----------------------------------------------------------------------------------------------
 
     async def _answered(
-        self, visitor: Visitor, conversation: str, text: str, name: str, sampling: Sampling | None
+        self,
+        visitor: Visitor,
+        conversation: str,
+        text: str,
+        name: str,
+        sampling: Sampling | None,
+        earlier: tuple[Turn, ...],
     ) -> AsyncGenerator[Event]:
         before = tuple((await asyncio.to_thread(self.conversations.turns, conversation))[-_CONTEXT_TURNS:])
         if any(turn.id == name for turn in before):
@@ -178,6 +214,7 @@ class Service:
                 if turn.answers == name:
                     yield Said(turn)
             return
+        before = (*earlier, *before)
         query = Turn(name, conversation, "customer", text, self.clock.now(), by=visitor.customer)
         yield await self._kept(Said(query))
         await self._implicit(query, before)
@@ -251,7 +288,7 @@ class Service:
 
     async def _implicit(self, query: Turn, before: Sequence[Turn]) -> None:
         """What a customer's behaviour says of the reply before: asked again, complained, asked for a person."""
-        last = next((turn for turn in reversed(before) if turn.route in ("end", "cloud")), None)
+        last = next((turn for turn in reversed(before) if turn.route in ("end", "cloud")), None)  # one that is kept
         if last is None:
             return
         asked = {_plain(turn.text) for turn in before if turn.speaker == "customer"}
@@ -276,12 +313,20 @@ class Service:
         """Writes what must be on disk before it is told, then tells it."""
         if isinstance(event, Said):
             await self._keep(event.turn)
-        else:
-            self.feed.tell(event)
+            return event
+        if isinstance(event, Began):
+            self._speaking_now[event.conversation] = (event, "")
+        elif isinstance(event, Piece) and event.conversation in self._speaking_now:
+            began, shown = self._speaking_now[event.conversation]
+            self._speaking_now[event.conversation] = (began, shown + event.text)
+        self.feed.tell(event)
         return event
 
     async def _keep(self, turn: Turn) -> None:
         await asyncio.to_thread(self.conversations.say, turn)
+        began = self._speaking_now.get(turn.conversation)
+        if began is not None and began[0].turn == turn.id:
+            del self._speaking_now[turn.conversation]
         self.feed.tell(Said(turn))
 
     def _speaking(self, conversation: str) -> asyncio.Lock:
@@ -297,7 +342,8 @@ class Service:
         if owner != visitor.owner:
             raise AccessError(f"The conversation {conversation!r} is not yours, or there is none of this name.")
 
-    async def _reply(self, turn: str) -> Turn:
+    async def reply(self, turn: str) -> Turn:
+        """The reply of this name; raises NotFoundError where there is none."""
         reply = await asyncio.to_thread(self.conversations.turn, turn)
         if reply is None or reply.route is None:
             raise NotFoundError(f"There is no reply {turn!r}.")

@@ -1,0 +1,1 @@
+"""What the service shows to the outside: an OpenAI-compatible API, customer chat, console and dashboard."""

@@ -1,0 +1,76 @@
+"""Puts the web's parts together: one ASGI application over one service.
+
+Closed by default: a route that states no roles cannot be added, nothing is sent to another host, no page may be
+framed or may load a script that is not ours, and other origins may talk to the API only where the settings name them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from fastapi import FastAPI
+from fastapi.middleware.cors import CORSMiddleware
+
+from endcloud import __version__
+from endcloud.serving.service import Service
+from endcloud.web import completions, customer_api, failures, health, staff_api
+from endcloud.web.access import Gate, Keys
+from endcloud.web.limits import Admission, BodyLimit, SecurityHeaders
+from endcloud.web.tokens import Tokens
+
+_HEADERS = {
+    "content-security-policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+        "font-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+}
+_DRAIN_SECONDS = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class WebSettings:
+    """Bounds and openness of the web: answers under way at once, bytes of a body, origins that may call the API."""
+
+    answers: int = 64
+    body_bytes: int = 256 * 1024
+    allowed_origins: Sequence[str] = ()
+
+
+def create_app(service: Service, keys: Keys, tokens: Tokens, settings: WebSettings | None = None) -> FastAPI:
+    """The application. It serves until its loop ends, and lets the answers under way end first."""
+    settings = settings or WebSettings()
+
+    @asynccontextmanager
+    async def running(app: FastAPI) -> AsyncGenerator[None]:
+        app.state.ready = True
+        yield
+        app.state.ready = False
+        if app.state.running:
+            await asyncio.wait(app.state.running, timeout=_DRAIN_SECONDS)
+
+    app = FastAPI(title="endcloud", version=__version__, lifespan=running, docs_url=None, redoc_url=None)
+    app.state.service, app.state.tokens = service, tokens
+    app.state.gate = Gate(keys, tokens)
+    app.state.admission = Admission(settings.answers)
+    app.state.running = set()
+    app.state.ready = False
+    for part in (completions, customer_api, staff_api, health):
+        app.include_router(part.routes)
+    failures.add_handlers(app)
+    app.add_middleware(BodyLimit, most=settings.body_bytes)
+    if settings.allowed_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=list(settings.allowed_origins),
+            allow_methods=["GET", "POST", "DELETE"],
+            allow_headers=["authorization", "content-type", "last-event-id"],
+            expose_headers=["retry-after"],
+        )
+    app.add_middleware(SecurityHeaders, headers=_HEADERS)
+    return app

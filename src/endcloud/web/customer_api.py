@@ -1,0 +1,168 @@
+"""What the customer's page talks to: begin, say, listen, rate, ask again, see and erase what is known of me.
+
+A page shows a token: a visitor's, which anybody gets, or a customer's, which the shop's system asks for with its
+service key. Words are acknowledged when they are on disk and answered whether the page stays or not.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from typing import Annotated, Any, Literal
+
+from fastapi import Depends, Request
+from fastapi.responses import Response
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from endcloud.serving.events import Event
+from endcloud.serving.router import new_id
+from endcloud.serving.service import Service, Visitor
+from endcloud.types import Feedback
+from endcloud.web.access import Caller, Role, Routes, caller_of, visitor_of
+from endcloud.web.failures import RefusedRequest
+from endcloud.web.limits import Admission
+from endcloud.web.listening import conversation_events
+from endcloud.web.streams import EventStream
+from endcloud.web.tokens import LIFETIMES, Tokens
+from endcloud.web.views import turn_view
+
+Name = Annotated[str, StringConstraints(min_length=1, max_length=80, pattern=r"^[A-Za-z0-9_.:@-]+$")]
+Words = Annotated[str, StringConstraints(min_length=1, max_length=4_000)]
+_OURS: tuple[Role, ...] = ("visitor", "customer")
+
+routes = Routes()
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+
+class Saying(_Body):
+    """A customer's words; `id` is the page's own name for them, so that sending twice says it once."""
+
+    id: Name
+    text: Words
+
+
+class Rating(_Body):
+    """Feedback: a thumb (1 or -1), stars (1 to 5), a comment, or the reply as it should have been."""
+
+    id: Name
+    turn: Name
+    kind: Literal["thumb", "stars", "note", "correction"]
+    value: float | None = Field(None, ge=-1, le=5)
+    text: Annotated[str, StringConstraints(max_length=4_000)] = ""
+
+
+class ForCustomer(_Body):
+    customer: Name
+
+
+def service_of(request: Request) -> Service:
+    service: Service = request.app.state.service
+    return service
+
+
+Serves = Annotated[Service, Depends(service_of)]
+Whose = Annotated[Visitor, Depends(visitor_of)]
+Calls = Annotated[Caller, Depends(caller_of)]
+
+
+@routes.post("/v1/visitors", roles=("anyone",), status_code=201)
+async def visitor_token(request: Request) -> dict[str, Any]:
+    """A token for whoever opens the page: it owns the conversations begun with it, and nothing else."""
+    tokens: Tokens = request.app.state.tokens
+    return {"token": tokens.make("visitor", new_id("v")), "seconds": int(LIFETIMES["visitor"].total_seconds())}
+
+
+@routes.post("/v1/tokens", roles=("service",), status_code=201)
+async def customer_token(body: ForCustomer, request: Request) -> dict[str, Any]:
+    """A token for a customer who is logged in at the shop; asked for by the shop's own system."""
+    tokens: Tokens = request.app.state.tokens
+    return {"token": tokens.make("customer", body.customer), "seconds": int(LIFETIMES["customer"].total_seconds())}
+
+
+@routes.get("/v1/conversations/{conversation}/turns", roles=_OURS)
+async def turns(conversation: Name, service: Serves, visitor: Whose, after: str = "") -> dict[str, Any]:
+    """What was said, from the turn `after` on."""
+    return {"turns": [turn_view(turn) for turn in await service.history(visitor, conversation, after)]}
+
+
+@routes.post("/v1/conversations/{conversation}/turns", roles=_OURS, status_code=202)
+async def say(conversation: Name, body: Saying, request: Request, service: Serves, visitor: Whose) -> dict[str, Any]:
+    """Says something. Answers when the words are on disk; the reply comes by the events."""
+    return await _in_background(request, service.ask(visitor, conversation, body.text, turn=body.id))
+
+
+@routes.get("/v1/conversations/{conversation}/events", roles=_OURS, response_model=None)
+async def events(conversation: Name, request: Request, service: Serves, visitor: Whose, after: str = "") -> Response:
+    """What happens, as server-sent events; `after` or `Last-Event-ID` says what the page has seen."""
+    if not await asyncio.to_thread(service.conversations.open, conversation, visitor.owner, visitor.customer):
+        raise RefusedRequest(403, f"The conversation {conversation!r} belongs to somebody else; begin one of your own.")
+    seen = after or request.headers.get("last-event-id", "")
+    return EventStream(conversation_events(service, conversation, seen))
+
+
+@routes.post("/v1/turns/{turn}/second-answer", roles=_OURS, status_code=202)
+async def second_answer(turn: Name, request: Request, service: Serves, visitor: Whose) -> dict[str, Any]:
+    """The cloud's answer instead of a reply that disappointed; it comes by the events."""
+    return await _in_background(request, service.second_answer(visitor, turn))
+
+
+@routes.post("/v1/feedback", roles=(*_OURS, "service", "agent", "reviewer"))
+async def feedback(body: Rating, service: Serves, caller: Calls) -> dict[str, Any]:
+    """Says what a reply was worth. Sent twice under one id, it counts once."""
+    _check(body)
+    if caller.role in ("agent", "reviewer", "admin"):
+        witness: Literal["agent", "reviewer"] = "agent" if caller.role == "agent" else "reviewer"
+        reply = await service.reply(body.turn)
+        said = Feedback(
+            body.id,
+            body.turn,
+            reply.conversation,
+            body.kind,
+            witness,
+            caller.name,
+            service.clock.now(),
+            body.value,
+            body.text,
+        )
+        return {"recorded": await service.note(said)}
+    if caller.visitor is None or body.kind == "correction":
+        raise RefusedRequest(403, "A corrected reply is a reviewer's or an agent's to give.", param="kind")
+    recorded = await service.rate(caller.visitor, body.id, body.turn, body.kind, body.value, body.text)
+    return {"recorded": recorded}
+
+
+def _check(body: Rating) -> None:
+    allowed: dict[str, tuple[float, ...]] = {"thumb": (-1, 1), "stars": (1, 2, 3, 4, 5)}
+    if body.kind in allowed and body.value not in allowed[body.kind]:
+        raise RefusedRequest(400, f"A {body.kind} has one of the values {allowed[body.kind]!r}.", param="value")
+    if body.kind in ("note", "correction") and not body.text.strip():
+        raise RefusedRequest(400, f"A {body.kind} needs its text.", param="text")
+
+
+async def _in_background(request: Request, events: AsyncGenerator[Event]) -> dict[str, Any]:
+    """Lets an answer go on without the page: returns after its first event, which is on disk."""
+    admission: Admission = request.app.state.admission
+    running: set[asyncio.Task[None]] = request.app.state.running
+    leave = admission.enter()
+    try:
+        first = await anext(events, None)
+    except BaseException:
+        leave()
+        raise
+    task = asyncio.create_task(_drained(events, leave))
+    running.add(task)
+    task.add_done_callback(running.discard)
+    return {"accepted": True, "conversation": first.conversation if first is not None else ""}
+
+
+async def _drained(events: AsyncGenerator[Event], leave: Callable[[], None]) -> None:
+    try:
+        async with aclosing(events):
+            async for _ in events:
+                pass
+    finally:
+        leave()

@@ -1,0 +1,99 @@
+"""Bounds on what one request, and all of them together, may take.
+
+Whoever comes when all places are taken is told so at once and when to come again: a queue that nobody sees the end of
+helps no customer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from starlette.datastructures import Headers
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from endcloud.web.failures import RefusedRequest
+from endcloud.web.openai_wire import error_body
+
+
+@dataclass
+class Admission:
+    """How many answers may be under way at once; the one beyond is refused with 429."""
+
+    most: int
+    under_way: int = 0
+    refused: int = 0
+
+    def enter(self) -> Callable[[], None]:
+        """Takes a place and returns how to give it back. Raises RefusedRequest where there is none."""
+        if self.under_way >= self.most:
+            self.refused += 1
+            message = f"All {self.most} places are taken; try again in a second."
+            raise RefusedRequest(429, message, code="rate_limit_exceeded", retry_after=1)
+        self.under_way += 1
+        return self._leave
+
+    def _leave(self) -> None:
+        self.under_way -= 1
+
+
+class BodyLimit:
+    """Refuses bodies of more than `most` bytes, by their announced length or as they come."""
+
+    def __init__(self, app: ASGIApp, most: int) -> None:
+        self._app = app
+        self._most = most
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        announced = Headers(scope=scope).get("content-length", "0")
+        if announced.isdigit() and int(announced) > self._most:
+            await self._refuse(scope, receive, send)
+            return
+        read, begun = 0, False
+
+        async def counted() -> Message:
+            nonlocal read
+            message = await receive()
+            read += len(message.get("body", b""))
+            if read > self._most:
+                raise _TooLargeError
+            return message
+
+        async def watched(message: Message) -> None:
+            nonlocal begun
+            begun = begun or message["type"] == "http.response.start"
+            await send(message)
+
+        try:
+            await self._app(scope, counted, watched)
+        except _TooLargeError:
+            if not begun:
+                await self._refuse(scope, receive, send)
+
+    async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
+        message = f"The request is larger than {self._most} bytes; send less at once."
+        await JSONResponse(error_body(message, "invalid_request_error"), status_code=413)(scope, receive, send)
+
+
+class _TooLargeError(Exception):
+    """The body has grown beyond the limit."""
+
+
+class SecurityHeaders:
+    """Puts on every response what keeps a browser from doing more with it than is meant."""
+
+    def __init__(self, app: ASGIApp, headers: dict[str, str]) -> None:
+        self._app = app
+        self._headers = [(name.encode(), value.encode()) for name, value in headers.items()]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message.get("headers", []), *self._headers]
+            await send(message)
+
+        await self._app(scope, receive, with_headers if scope["type"] == "http" else send)

@@ -1,0 +1,64 @@
+"""A stream of what happens, that can be left and taken up again without losing a word.
+
+What was missed comes from the store, a reply that is being given comes as far as it goes, and then everything as it
+happens. Whoever reads too slowly is let go and comes back by the same way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+
+from endcloud.serving.events import Event, Piece, Said
+from endcloud.serving.feed import EVERYTHING
+from endcloud.serving.service import Service
+from endcloud.web.streams import ALIVE
+from endcloud.web.views import event_bytes
+
+_ALIVE_SECONDS = 15.0
+
+
+async def conversation_events(
+    service: Service, conversation: str, after: str, *, staff: bool = False
+) -> AsyncGenerator[bytes]:
+    """The turns after `after`, then what happens; the caller has checked whose conversation it is."""
+    with service.feed.listen(conversation) as news:
+        speaking = service.open_reply(conversation)
+        turns = await asyncio.to_thread(service.conversations.turns, conversation, after)
+        seen = {turn.id for turn in turns}
+        for turn in turns:
+            yield event_bytes(Said(turn), staff=staff)
+        if speaking is not None and speaking[0].turn not in seen:
+            for event in speaking:
+                yield event_bytes(event, staff=staff)
+        async for sent in _live(news, seen, staff=staff):
+            yield sent
+
+
+async def all_events(service: Service) -> AsyncGenerator[bytes]:
+    """Everything that happens from now on, for the console; pieces are left out, whole turns are enough there."""
+    with service.feed.listen(EVERYTHING) as news:
+        yield ALIVE
+        async for sent in _live(news, set(), staff=True, pieces=False):
+            yield sent
+
+
+async def _live(
+    news: asyncio.Queue[Event | None],
+    seen: set[str],
+    *,
+    staff: bool,
+    pieces: bool = True,
+) -> AsyncGenerator[bytes]:
+    while True:
+        try:
+            event = await asyncio.wait_for(news.get(), _ALIVE_SECONDS)
+        except TimeoutError:
+            yield ALIVE
+            continue
+        if event is None:
+            return
+        if isinstance(event, Said) and event.turn.id in seen:
+            continue
+        if pieces or not isinstance(event, Piece):
+            yield event_bytes(event, staff=staff)

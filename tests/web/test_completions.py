@@ -1,0 +1,156 @@
+"""The OpenAI API with the real openai client, over HTTP."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import openai
+import pytest
+from web_server import Served
+
+ASKED: list[Any] = [{"role": "user", "content": "满多少包邮"}]
+REPLY = "亲，满59元包邮，不满收8元运费。"
+
+
+@pytest.fixture
+def client(served: Served) -> openai.OpenAI:
+    return openai.OpenAI(base_url=f"{served.url}/v1", api_key=served.keys["customer"], max_retries=0)
+
+
+def test_a_plain_answer_names_its_route_and_version(client: openai.OpenAI, served: Served) -> None:
+    raw = client.chat.completions.with_raw_response.create(model="endcloud", messages=ASKED)
+    answer = raw.parse()
+    assert answer.choices[0].message.content == REPLY and answer.choices[0].finish_reason == "stop"
+    assert answer.usage is not None and answer.usage.completion_tokens == len(REPLY)
+    assert (raw.headers["x-endcloud-route"], raw.headers["x-endcloud-version"]) == ("end", "v1")
+    turn = served.service.conversations.turn(raw.headers["x-endcloud-turn"])
+    assert turn is not None and turn.text == REPLY
+    assert [model.id for model in client.models.list()] == ["endcloud"]
+
+
+def test_a_stream_has_the_wire_format_to_its_end(served: Served) -> None:
+    body = {"messages": ASKED, "stream": True, "stream_options": {"include_usage": True}}
+    with served.client("customer") as client, client.stream("POST", "/v1/chat/completions", json=body) as stream:
+        assert stream.headers["content-type"].startswith("text/event-stream")
+        lines = [line.removeprefix("data: ") for line in stream.iter_lines() if line]
+    assert lines[-1] == "[DONE]"
+    chunks = [json.loads(line) for line in lines[:-1]]
+    assert len({chunk["id"] for chunk in chunks}) == 1
+    assert chunks[0]["choices"][0]["delta"] == {"role": "assistant", "content": ""}
+    assert chunks[-2]["choices"][0] == {"index": 0, "delta": {}, "logprobs": None, "finish_reason": "stop"}
+    assert chunks[-1]["choices"] == [] and chunks[-1]["usage"]["completion_tokens"] == len(REPLY)
+    assert "".join(c["choices"][0]["delta"].get("content", "") for c in chunks[:-1]) == REPLY
+
+
+def test_the_cloud_takes_over_and_the_header_says_so(client: openai.OpenAI) -> None:
+    raw = client.chat.completions.with_raw_response.create(
+        model="endcloud", messages=[{"role": "user", "content": "难题"}]
+    )
+    assert raw.headers["x-endcloud-route"] == "cloud"
+    assert raw.parse().choices[0].message.content == "云端的回答"
+
+
+def test_a_clause_that_fails_ends_the_answer_with_content_filter(client: openai.OpenAI) -> None:
+    answer = client.chat.completions.create(model="endcloud", messages=[{"role": "user", "content": "坏词"}])
+    assert answer.choices[0].finish_reason == "content_filter"
+    assert answer.choices[0].message.content == "满59元包邮，"
+
+
+def test_stop_texts_and_token_limits_are_kept(client: openai.OpenAI, served: Served) -> None:
+    answer = client.chat.completions.create(model="endcloud", messages=ASKED, stop=["不满", "无关"])
+    assert answer.choices[0].message.content == "亲，满59元包邮，" and answer.choices[0].finish_reason == "stop"
+    client.chat.completions.create(
+        model="endcloud", messages=ASKED, max_completion_tokens=7, temperature=0.5, top_p=0.5, seed=3
+    )
+    sampling = served.end.requests[-1].sampling
+    assert (sampling.max_tokens, sampling.temperature, sampling.top_p, sampling.seed) == (7, 0.5, 0.5, 3)
+
+
+def test_history_and_parts_are_read(client: openai.OpenAI, served: Served) -> None:
+    client.chat.completions.create(
+        model="endcloud",
+        messages=[
+            {"role": "user", "content": "你好"},
+            {"role": "assistant", "content": "亲，在的"},
+            {"role": "user", "content": [{"type": "text", "text": "满多少包邮"}]},
+        ],
+    )
+    assert [m.content for m in served.end.requests[-1].messages] == ["你好", "亲，在的", "满多少包邮"]
+
+
+def test_a_picture_gets_a_polite_sentence(client: openai.OpenAI) -> None:
+    parts: Any = [{"type": "image_url", "image_url": {"url": "data:image/png;base64,AA"}}]
+    answer = client.chat.completions.create(model="endcloud", messages=[{"role": "user", "content": parts}])
+    assert "看不了图片" in str(answer.choices[0].message.content)
+
+
+def test_a_conversation_kept_here_goes_on_by_its_header(client: openai.OpenAI, served: Served) -> None:
+    raw = client.chat.completions.with_raw_response.create(model="endcloud", messages=ASKED)
+    header = {"x-endcloud-conversation": raw.headers["x-endcloud-conversation"]}
+    client.chat.completions.create(model="endcloud", messages=[{"role": "user", "content": "好"}], extra_headers=header)
+    assert [m.content for m in served.end.requests[-1].messages] == ["满多少包邮", REPLY, "好"]
+    other = openai.OpenAI(base_url=f"{served.url}/v1", api_key=served.keys["service"], max_retries=0)
+    with pytest.raises(openai.PermissionDeniedError, match="somebody else"):
+        other.chat.completions.create(model="endcloud", messages=ASKED, extra_headers=header)
+
+
+def test_a_clients_chores_are_answered_and_not_kept(served: Served) -> None:
+    with served.client("service") as client:
+        chore = [{"role": "user", "content": "### Task: find a title"}]
+        answer = client.post("/v1/chat/completions", json={"messages": chore})
+        unkept = client.post("/v1/chat/completions", json={"messages": ASKED, "store": False})
+    assert answer.json()["choices"][0]["message"]["content"] == "好的亲"
+    for response in (answer, unkept):
+        assert served.service.conversations.turns(response.headers["x-endcloud-conversation"]) == []
+
+
+@pytest.mark.parametrize(
+    ("wrong", "param", "status"),
+    [
+        ({"n": 2}, "n", 400),
+        ({"tools": [{"type": "function"}]}, "tools", 400),
+        ({"response_format": {"type": "json_object"}}, "response_format", 400),
+        ({"logprobs": True}, "logprobs", 400),
+        ({"temperature": 9}, "temperature", 400),
+        ({"messages": []}, "messages", 400),
+        ({"messages": [{"role": "assistant", "content": "x"}]}, "messages", 400),
+        ({"messages": [{"role": "system", "content": "x"}, *ASKED]}, "messages", 400),
+        ({"messages": [{"role": "user", "content": "x" * 40_000}]}, "messages.0.content", 400),
+        ({"model": "gpt-4"}, "model", 404),
+        ({"stop": ["a"] * 5}, "stop", 400),
+    ],
+)
+def test_what_is_not_honoured_is_refused_by_name(
+    served: Served, wrong: dict[str, Any], param: str, status: int
+) -> None:
+    with served.client("customer") as client:
+        response = client.post("/v1/chat/completions", json={"messages": ASKED} | wrong)
+    error = response.json()["error"]
+    assert response.status_code == status and error["param"].startswith(param) and error["message"]
+    assert set(error) == {"message", "type", "param", "code"}
+
+
+def test_unknown_fields_are_ignored(served: Served) -> None:
+    with served.client("customer") as client:
+        response = client.post("/v1/chat/completions", json={"messages": ASKED, "metadata": {"a": 1}, "novel": 3})
+    assert response.status_code == 200
+
+
+def test_errors_are_those_that_the_client_knows(served: Served) -> None:
+    def asked(key: str) -> None:
+        openai.OpenAI(base_url=f"{served.url}/v1", api_key=key, max_retries=0).chat.completions.create(
+            model="endcloud", messages=ASKED
+        )
+
+    with pytest.raises(openai.AuthenticationError) as refused:
+        asked("ec_customer_wrong")
+    assert refused.value.code == "invalid_api_key"
+    with pytest.raises(openai.PermissionDeniedError):
+        asked(served.keys["agent"])
+    with served.client("customer") as client:
+        large = client.post("/v1/chat/completions", content=b'{"messages": "' + b"x" * 300_000 + b'"}')
+        broken = client.post("/v1/chat/completions", content=b"{")
+        nowhere = client.get("/v1/nothing")
+    assert [r.status_code for r in (large, broken, nowhere)] == [413, 400, 404]
+    assert all(r.json()["error"]["message"] for r in (large, broken, nowhere))
