@@ -98,7 +98,8 @@ class Compared:
 
 
 def compare(shop: Shop, candidates: Path | None = None, limit: int | None = None) -> Compared:
-    """Response selection by each relevance scorer, on the test split and on a file of candidates.
+    """Response selection by each relevance scorer (and by the in-domain encoder, which has learned queries too), on
+    the test split and on a file of candidates.
 
     On the bundled shop, whose truth is known, also the AUC of both halves. `limit` bounds the contexts of the test
     split.
@@ -113,7 +114,7 @@ def compare(shop: Shop, candidates: Path | None = None, limit: int | None = None
     with TemporaryDirectory() as directory:
         scorers = _scorers(shop, Path(directory))
         found = {
-            task: [select(relevance, choices, shop.progress) for _, relevance in scorers]
+            task: [select(scorer, choices, shop.progress) for scorer in _selecting(scorers)]
             for task, choices in tasks.items()
             if choices
         }
@@ -153,6 +154,16 @@ def _scorers(shop: Shop, directory: Path) -> list[tuple[Scorer, Scorer]]:
         scorer = scorer_of(shop)
         found.append((scorer.similarity, scorer.relevance))
     return found
+
+
+def _selecting(scorers: Sequence[tuple[Scorer, Scorer]]) -> list[Scorer]:
+    """Who chooses: each relevance scorer, and before it an encoder that has learned queries beside replies."""
+    return [
+        scorer
+        for pair in scorers
+        for scorer in pair
+        if scorer is pair[1] or scorer.name.startswith(("in-domain", "untrained"))
+    ]
 
 
 def _test_contexts(shop: Shop, limit: int | None) -> list[Context]:

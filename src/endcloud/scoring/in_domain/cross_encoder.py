@@ -8,12 +8,14 @@ sigmoid is a probability in [0, 1].
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
 from sentence_transformers import CrossEncoder
 from sentence_transformers.cross_encoder.losses import BinaryCrossEntropyLoss
+from transformers.utils import logging as hf_logging
 
 from endcloud.errors import ModelError
 from endcloud.protocols import Progress
@@ -32,7 +34,7 @@ def load(base: Path, device: str | None, seed: int) -> CrossEncoder:
         ModelError: the directory holds no encoder that can be loaded.
     """
     try:
-        with torch.random.fork_rng():
+        with torch.random.fork_rng(), _head_is_meant_to_be_new():
             torch.manual_seed(seed)
             model: CrossEncoder = CrossEncoder(
                 str(base), num_labels=1, max_length=LONGEST, device=device, local_files_only=True
@@ -40,6 +42,17 @@ def load(base: Path, device: str | None, seed: int) -> CrossEncoder:
             return model
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         raise ModelError(f"The base {str(base)!r} cannot be loaded as a cross-encoder: {error}") from error
+
+
+@contextmanager
+def _head_is_meant_to_be_new() -> Iterator[None]:
+    """transformers warns of a head that the directory lacks; here that is the point."""
+    before = hf_logging.get_verbosity()
+    hf_logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        hf_logging.set_verbosity(before)
 
 
 def train(

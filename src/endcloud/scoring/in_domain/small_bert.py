@@ -86,7 +86,7 @@ def _config(words: int) -> BertConfig:
 def _latent(tokenizer: PreTrainedTokenizerFast, found: Sequence[Exchange], size: int, seed: int) -> np.ndarray:
     """(tokens, size): unit rows of the SVD of exchanges × tokens, at the scale of BERT's own start."""
     texts = ["\n".join((exchange.query, *exchange.replies)) for exchange in found]
-    lines = tokenizer(texts, add_special_tokens=False)["input_ids"]
+    lines = tokenizer(texts, add_special_tokens=False, truncation=True, max_length=2 * LONGEST)["input_ids"]
     counts = csr_matrix(
         (
             np.ones(sum(map(len, lines))),

@@ -24,7 +24,8 @@ from endcloud.protocols import ProgressTask
 
 _WARM_UP = 0.1  # of the steps
 _ADAM = ("exp_avg", "exp_avg_sq", "step")
-_SECONDS = 8.0  # between two checkpoints, and never more than a twentieth of the time goes into them
+_SECONDS = 8.0  # between two checkpoints, and
+_TIMES = 20.0  # at least this many times what writing one took
 _SHOWN = 10  # steps between two figures
 
 Curve = list[tuple[int, float]]
@@ -72,7 +73,7 @@ def learn(
             value = loss(step)
         if not torch.isfinite(value):
             raise TrainingError(
-                f"The loss is {float(value)!r} at step {step}; train with a lower rate than {plan.rate}."
+                f"The loss is {float(value.detach())!r} at step {step}; train with a lower rate than {plan.rate}."
             )
         optimizer.zero_grad()
         torch.autograd.backward(value)
@@ -83,7 +84,7 @@ def learn(
             curve.append((step + 1, sum(recent) / len(recent)))
             recent.clear()
         task.advance(1, loss=curve[-1][1] if curve else recent[-1])
-        if time.monotonic() - written > max(_SECONDS, 20 * took):
+        if time.monotonic() - written > max(_SECONDS, _TIMES * took):
             began = time.monotonic()
             _keep(checkpoint, f"{fingerprint} {steps} {asdict(plan)}", model, optimizer, step + 1, curve)
             written = time.monotonic()

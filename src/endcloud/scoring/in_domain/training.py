@@ -17,6 +17,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from transformers.utils import logging as hf_logging
+
 from endcloud import whole_files
 from endcloud.protocols import Progress
 from endcloud.scoring import model_directory
@@ -41,7 +43,7 @@ class Plans:
     relevance: Plan
 
 
-SMALL = Plans(Plan(2, 64, 1e-3, 7), Plan(0.5, 32, 5e-4, 7), Plan(1.5, 32, 5e-4, 7))
+SMALL = Plans(Plan(2, 64, 1e-3, 7), Plan(0.25, 8, 1e-3, 7), Plan(1, 8, 1e-3, 7))
 FINE_TUNING = Plans(Plan(1, 32, 2e-5, 7), Plan(1, 16, 2e-5, 7), Plan(2, 16, 2e-5, 7))
 
 
@@ -153,6 +155,7 @@ class _Training:
 
     def run(self) -> None:
         """Leaves the finished scorers in `work/whole`."""
+        hf_logging.disable_progress_bar()
         base = self._base or self._part("start", lambda into: _start(self._found, into, self._plans.similarity.seed))
         similarity = self._part("similarity", lambda into: self._similarity(base, into))
         # A small encoder's first lesson is worth keeping; a large one's own start is the better cross-encoder.
