@@ -75,7 +75,7 @@ def tiny_weights(vocabulary: int, dtype: torch.dtype = torch.float32, seed: int 
         }
     return weights | {
         "transformer.encoder.final_layernorm.weight": random(HIDDEN, middle=1.0),
-        "transformer.output_layer.weight": random(vocabulary, HIDDEN, size=0.1),
+        "transformer.output_layer.weight": random(vocabulary, HIDDEN, size=0.06),
     }
 
 

@@ -106,7 +106,7 @@ def causal(batch: int, length: int) -> torch.Tensor:
 def test_whole_sequences_give_the_same_logits(model: GlmForCausalLM, weights: Weights, ids: torch.Tensor) -> None:
     positions = torch.arange(41).expand(3, -1)
     expected = Statement(weights).logits(ids, positions, causal(3, 41))
-    assert expected.std() > 0.5  # a model that says something
+    assert expected.std() > 0.3  # a model that says something
     assert (model(ids).logits - expected).abs().max() < 1e-5
 
 
