@@ -152,7 +152,8 @@ def _candidates(shop: Shop, folder: Path, queries: int, seed: int) -> list[Candi
     others = sorted(name for name, item in items.items() if item["part"] != LISTED)
     random.Random(seed).shuffle(others)
     chosen = ([name for name, item in items.items() if item["part"] == LISTED] + others)[:queries]
-    context = {example.id: example.messages for example in shop.examples("test")}
+    recorded = shop.examples("test") if shop.directory.corpus.is_dir() else []
+    context = {example.id: example.messages for example in recorded}
     return [
         Candidate(
             context.get(row["item"], (Message("user", items[row["item"]]["query"]),)),
