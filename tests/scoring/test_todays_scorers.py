@@ -274,3 +274,13 @@ def test_packed_linear_layers_give_the_same_numbers() -> None:
         assert isinstance(packed[0], ProcessorLinear) and isinstance(packed[2], ProcessorLinear)
     for x, right in zip(inputs, wanted, strict=True):
         assert torch.allclose(packed(x), right, atol=1e-5)
+
+
+def test_how_a_model_is_read_is_part_of_its_digest(tmp_path: Path) -> None:
+    save_bert(tmp_path)
+    settings = ScoringSettings(similarity=f"bge:{tmp_path}", device="cpu")
+    same = similarity_of(settings).digest
+    other = [{"similarity": f"gte:{tmp_path}"}, {"similarity_tokens": 8}, {"precision": "bfloat16"}]
+    digests = {similarity_of(settings.model_copy(update=change)).digest for change in other}
+    assert similarity_of(settings).digest == same
+    assert len(digests | {same}) == 4

@@ -89,10 +89,12 @@ def judge(
     and scores are kept in the shop's work directory and not made again: a judgement that was killed goes on.
     """
     from endcloud.assembly.kept_replies import KeptReplies
+    from endcloud.assembly.scorers import check_scorers
     from endcloud.scoring import report
     from endcloud.scoring.kept_scores import keeping
 
     additions = additions or Additions()
+    check_scorers(shop)
     chosen = _versions(shop, versions)
     asked = [*_test_split(shop, limit), *_queries(shop, queries), *additions.asked]
     runs = range(1, 1 + (shop.settings.scoring.seeds if seeds is None else seeds))

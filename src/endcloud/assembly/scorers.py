@@ -33,6 +33,21 @@ def scorer_of(shop: Shop) -> DualScorer:
     return DualScorer(similarity, relevance, settings.alpha, settings.threshold)
 
 
+def check_scorers(shop: Shop) -> None:
+    """Raises ModelError where a scorer's setting names no model that is there; nothing is loaded.
+
+    Long work asks this first, so that a misspelt directory is not found out after an hour of replies.
+    """
+    from endcloud.assembly.in_domain import resolved
+    from endcloud.scoring.scorer_kinds import choose
+
+    settings = resolved(shop.settings.scoring, shop.directory.models)
+    if settings.similarity != STAND_IN:
+        choose(settings.similarity, "similarity", shop.directory.root)
+    if settings.relevance != STAND_IN:
+        choose(settings.relevance, "relevance", shop.directory.root)
+
+
 def similarity_of(settings: ScoringSettings, root: Path = Path()) -> Scorer:
     """The similarity scorer of `settings.similarity`; a relative directory begins at `root`."""
     from endcloud.scoring import embedding

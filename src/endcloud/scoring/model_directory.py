@@ -31,9 +31,13 @@ def find(directory: Path | str) -> Path:
     return path
 
 
-def digest(directory: Path) -> str:
-    """SHA-256 over the names and bytes of all files, in hex; hidden files and READMEs are left out."""
-    whole = hashlib.sha256()
+def digest(directory: Path, *reading: object) -> str:
+    """SHA-256 over the names and bytes of all files, in hex; hidden files and READMEs are left out.
+
+    `reading` is how the numbers are read out of the model (kind, longest text, instruction, precision): it changes them
+    as other weights would.
+    """
+    whole = hashlib.sha256(repr(reading).encode() if reading else b"")
     for path in sorted(p for p in directory.rglob("*") if p.is_file() and _counts(p.relative_to(directory))):
         whole.update(path.relative_to(directory).as_posix().encode() + b"\0")
         with path.open("rb") as file:

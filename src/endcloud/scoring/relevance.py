@@ -81,7 +81,7 @@ class CrossEncoderRelevance:
         self._device = torch.device(device or "cpu")
         self._model.module = at_precision(self._model.module.to(self._device).eval(), precision)
         self.name = name or path.name
-        self.digest = model_directory.digest(path)
+        self.digest = model_directory.digest(path, kind, instruction, precision)
         self._batch_tokens = batch_tokens
         self._read = self._cut = 0
 

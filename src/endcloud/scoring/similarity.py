@@ -46,7 +46,7 @@ class SentenceSimilarity:
         self._encoder = TextEncoder(directory, kind, device=device, precision=precision, tokens=tokens)
         self._prompt = instructed(instruction or QWEN3_SIMILARITY) if kind == "qwen3-embedding" else ""
         self.name = name or Path(directory).name
-        self.digest = model_directory.digest(Path(directory))
+        self.digest = model_directory.digest(Path(directory), kind, self._encoder.tokens, self._prompt, precision)
 
     def score(self, pairs: Sequence[tuple[str, str]]) -> list[float | None]:
         """Cosine in [0, 1] for each pair; 0 where one side says nothing; None where the model gave no number."""
@@ -78,7 +78,7 @@ class EmbeddingRelevance:
         self._encoder = TextEncoder(directory, "qwen3-embedding", device=device, precision=precision)
         self._prompt = instructed(instruction or QWEN3_RELEVANCE)
         self.name = name or Path(directory).name
-        self.digest = model_directory.digest(Path(directory))
+        self.digest = model_directory.digest(Path(directory), self._encoder.tokens, self._prompt, precision)
 
     def score(self, pairs: Sequence[tuple[str, str]]) -> list[float | None]:
         """Cosine in [0, 1] for each (query, reply); 0 where one side says nothing; None for no number."""
