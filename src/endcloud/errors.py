@@ -6,6 +6,7 @@
     │   ├── SourceError              a corpus file that cannot be read
     │   └── ModelError               a base model that is missing or unfit
     ├── VersionError                 an adapter version that is incomplete, broken or for another base
+    │   └── UnknownVersionError      no version of this name (exit code 2)
     ├── TrainingError                training cannot go on: nothing to learn from, or it diverged
     ├── LearningError                training ended, and nothing was learned
     ├── LockedError                  another process does this job already
@@ -57,6 +58,12 @@ class VersionError(EndcloudError):
     """An adapter version cannot be used."""
 
 
+class UnknownVersionError(VersionError):
+    """There is no version of this name, or several begin like it."""
+
+    exit_code = 2
+
+
 class TrainingError(EndcloudError):
     """Training cannot start or go on."""
 
@@ -79,6 +86,8 @@ class AccessError(EndcloudError):
 
 class NotFoundError(EndcloudError):
     """Nothing of this name is here."""
+
+    exit_code = 2
 
 
 class PrivacyError(EndcloudError):

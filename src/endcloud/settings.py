@@ -9,6 +9,7 @@ A setting is overridden by an environment variable, e.g. ENDCLOUD_CLOUD__MODEL=q
 
 from __future__ import annotations
 
+import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -117,7 +118,7 @@ class CloudSettings(_Section):
     currency: str = Field("USD", description="The currency of budget and prices; only shown.")
     prices: dict[str, Price] = Field(
         default_factory=dict,
-        description="A model's price for a million tokens. A model that is not listed cannot be asked unless it is free.",
+        description="A model's price for a million tokens. A model that is not listed is not asked.",
     )
 
 
@@ -280,10 +281,12 @@ def _sentence(path: Path, error: ValidationError) -> str:
     """The first thing that is wrong, as one sentence."""
     first = error.errors()[0]
     name = ".".join(str(part) for part in first["loc"]) or "the file"
+    variable = "ENDCLOUD_" + "__".join(str(part) for part in first["loc"]).upper()
+    where = f"The environment variable {variable}" if variable in os.environ else str(path)
     if first["type"] == "extra_forbidden":
         known = ", ".join(_known(first["loc"][:-1]))
-        return f"{path} has the unknown setting {name!r}; known there: {known}. Correct or remove it."
-    return f"{path}: the setting {name!r} is {first['input']!r}, but {first['msg'][0].lower()}{first['msg'][1:]}."
+        return f"{where} has the unknown setting {name!r}; known there: {known}. Correct or remove it."
+    return f"{where}: the setting {name!r} is {first['input']!r}, but {first['msg'][0].lower()}{first['msg'][1:]}."
 
 
 def _known(location: tuple[int | str, ...]) -> list[str]:

@@ -279,6 +279,13 @@ class Shop:
         self.versions.stand(digest, "active", reason)
         return digest
 
+    def roll_back(self, reason: str) -> str:
+        """Takes the active version out of service for cause; the one before it, checked, is in service again."""
+        from endcloud.end.versions import verify
+
+        verify(self.versions.path(self.versions.previous()), self.base.digest)
+        return self.versions.withdraw(reason)
+
     def describe(self, version: AdapterVersion) -> dict[str, Any]:
         """A version as one row of a list."""
         return {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -38,14 +39,14 @@ def chat(
             console.text(f"顾客 ▸ {said}")
             conversation.hear(said)
         if not message:
-            _talk(conversation)
+            _talk(conversation, as_json)
     console.result({"version": name, "messages": [[m.role, m.content] for m in conversation.messages]})
 
 
-def _talk(conversation: Conversation) -> None:
+def _talk(conversation: Conversation, as_json: bool) -> None:
     while True:
         try:
-            said = input("顾客 ▸ ").strip()
+            said = input("顾客 ▸ " if sys.stdin.isatty() and not as_json else "").strip()
         except EOFError:
             return
         if said in ("/quit", "/exit"):

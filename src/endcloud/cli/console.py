@@ -29,6 +29,7 @@ from rich.progress import Progress as RichProgress
 from rich.table import Table
 from rich.text import Text
 
+_SHORT = 16
 Cell = str | int | float | None
 
 
@@ -77,10 +78,16 @@ class Console:
         table = Table(title=title, title_justify="left", title_style="bold", header_style="bold", border_style="dim")
         for index, column in enumerate(columns):
             numeric = bool(rows) and all(isinstance(row[index], int | float) or row[index] is None for row in rows)
-            table.add_column(column, justify="right" if numeric else "left", overflow="fold")
+            widest = max((len(_shown(row[index])) for row in rows), default=0)
+            # Short cells are never broken: a digest on two lines cannot be copied.
+            table.add_column(column, justify="right" if numeric else "left", overflow="fold", no_wrap=widest <= _SHORT)
         for row in rows:
             table.add_row(*(escape(_shown(cell)) for cell in row))
         self.out.print(table)
+
+    def complain(self, sentence: str) -> None:
+        """What went wrong, on stderr."""
+        self.err.print(f"[bold red]error[/]  {escape(sentence)}", soft_wrap=True)
 
     # -- progress --------------------------------------------------------------------------------------------
 

@@ -12,8 +12,6 @@ import sys
 from typing import Annotated
 
 import typer
-from rich.console import Console as RichConsole
-from rich.markup import escape
 
 from endcloud import __version__
 from endcloud.cli import (
@@ -33,6 +31,7 @@ from endcloud.cli import (
     train,
     versions,
 )
+from endcloud.cli.console import Console
 from endcloud.errors import EndcloudError
 
 app = typer.Typer(
@@ -43,6 +42,9 @@ app = typer.Typer(
     help="A small model answers the shop's customers on its own machine; a large one in the cloud teaches it.",
     epilog="The loop: init ▸ corpus ▸ teach ▸ train ▸ evaluate ▸ versions promote ▸ chat. All of it: `endcloud demo`.",
 )
+
+_INTERRUPTED = 130
+"""The exit code of what Ctrl-C ended: 128 and the signal's number."""
 
 _LOOP, _ANY_TIME = "The loop, in its order", "At any time"
 app.command(rich_help_panel=_LOOP)(init.init)
@@ -87,14 +89,22 @@ def main() -> None:
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
     try:
         code = app(args=arguments, standalone_mode=False, prog_name="endcloud")
+        if code == _INTERRUPTED:  # Typer makes a number of Ctrl-C
+            raise KeyboardInterrupt
         sys.exit(code if isinstance(code, int) else 0)
-    except (KeyboardInterrupt, typer.Abort):
+    except KeyboardInterrupt:
         _complain("Interrupted", "Interrupted; the same command goes on where it stopped.", as_json)
-        sys.exit(130)
+        sys.exit(_INTERRUPTED)
+    except typer.Abort:  # Typer's name for an input that ended
+        if debug:
+            raise
+        _complain("UsageError", "The input ended before it was whole; give all of it.", as_json)
+        sys.exit(2)
     except typer.TyperException as error:
         if debug:
             raise
-        _complain("UsageError", f"{_told(error)} Add --help to see what there is.", as_json)
+        if told := _told(error):  # no sub-command at all: its help was shown, and says everything
+            _complain("UsageError", f"{told}. Add --help to see what there is.", as_json)
         sys.exit(2)
     except EndcloudError as error:
         if debug:
@@ -113,13 +123,13 @@ def main() -> None:
 
 def _told(error: typer.TyperException) -> str:
     """The sentence of a wrong usage, with the option that it is about where there is one."""
-    return str(getattr(error, "format_message", error.__str__)()).rstrip(".?") + "."
+    return str(getattr(error, "format_message", error.__str__)()).rstrip(".?")
 
 
 def _complain(kind: str, sentence: str, as_json: bool) -> None:
     if as_json:
         sys.stdout.write(json.dumps({"error": {"type": kind, "message": sentence}}, ensure_ascii=False) + "\n")
-    RichConsole(stderr=True, highlight=False).print(f"[bold red]error[/]  {escape(sentence)}", soft_wrap=True)
+    Console().complain(sentence)
 
 
 if __name__ == "__main__":

@@ -37,4 +37,6 @@ def status(shop: ShopOption = HERE, as_json: JsonOption = False) -> None:
 
 
 def _splits(examples: dict[str, int]) -> str:
-    return ", ".join(f"{count:,} {split}" for split, count in examples.items())
+    return ", ".join(
+        f"{count:,} {split}" for split in ("train", "validation", "test") if (count := examples.get(split))
+    )

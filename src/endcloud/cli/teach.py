@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from endcloud.cli.console import Console
 from endcloud.cli.options import HERE, JsonOption, ShopOption
+
+if TYPE_CHECKING:
+    from endcloud.cloud.labelling import LabelReport
 
 
 def teach(
@@ -16,7 +20,13 @@ def teach(
         list[Path] | None,
         typer.Option("--from", metavar="CSV", help="Begin without logs: a catalogue or FAQ to make questions from."),
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only estimate calls, tokens and money.")] = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run",
+            help="Send nothing: estimate calls, tokens and money. (With --from the examples are made first.)",
+        ),
+    ] = False,
     limit: Annotated[int | None, typer.Option(min=1, help="Label at most this many examples of each split.")] = None,
     shop: ShopOption = HERE,
     as_json: JsonOption = False,
@@ -32,12 +42,32 @@ def teach(
             estimate = opened.estimate_labels(limit)
             console.result(estimate.as_json())
             console.table("Estimate (nothing was sent)", ("", "figure"), _rows(estimate.as_json()))
+            _say(console, estimate.remarks)
             return
         report = opened.label(limit)
         active = opened.settings.cloud.model
-    console.result(report.as_json())
+    failure = _failure(report)
+    console.result(report.as_json() | ({"error": failure} if failure else {}))
     console.table(f"Labels by {active}", ("", "figure"), _rows(report.as_json()))
+    _say(console, report.remarks)
+    if failure:
+        console.complain(failure)
+        raise typer.Exit(1)
     console.text(f"Next: endcloud train --shop {shop}", style="bold")
+
+
+def _failure(report: LabelReport) -> str:
+    """Why the labels are not what was asked for; empty where they are."""
+    if not report.stopped and (report.labelled or not report.examples):
+        return ""
+    reasons = ", ".join(f"{reason} {count}" for reason, count in (report.failed_calls | report.reasons).items())
+    why = report.stopped or f"not one of {report.examples} examples got a label ({reasons})."
+    return f"Teaching is not finished: {why} Mend that and run the same command again; it goes on."
+
+
+def _say(console: Console, remarks: Sequence[str]) -> None:
+    for remark in remarks:
+        console.text(remark)
 
 
 def _rows(figures: dict[str, object]) -> list[tuple[str, str | int | float]]:

@@ -15,7 +15,7 @@ def train(
     preset: Annotated[str | None, typer.Option(help="fast, large, or paper (Table IV to the letter).")] = None,
     data: Annotated[str | None, typer.Option(help="natural, cloud or both.")] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Optimiser steps.")] = None,
-    learning_rate: Annotated[float | None, typer.Option(help="Peak learning rate.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(min=1e-9, max=10, help="Peak learning rate.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Seed.")] = None,
     parent: Annotated[str, typer.Option(metavar="VERSION", help="Go on from this version.")] = "",
     shop: ShopOption = HERE,

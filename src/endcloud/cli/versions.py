@@ -32,12 +32,12 @@ def list_versions(shop: ShopOption = HERE, as_json: JsonOption = False) -> None:
         columns,
         [
             (
-                row["version"][:12],
+                row["version"][:8],
                 row["method"],
                 row["examples"],
                 row["standing"],
                 row["final_score"],
-                row["parent"][:12],
+                row["parent"][:8],
             )
             for row in rows
         ],
@@ -87,6 +87,6 @@ def rollback(shop: ShopOption = HERE, as_json: JsonOption = False) -> None:
 
     console = Console(as_json)
     with Shop.open(shop, console) as opened:
-        digest = opened.put_into_service(opened.versions.previous(), "rolled back by hand")
+        digest = opened.roll_back("rolled back by hand")
     console.result({"active": digest})
     console.text(f"Version {digest[:12]} is in service again.")

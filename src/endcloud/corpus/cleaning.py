@@ -140,6 +140,10 @@ def merge_turns(messages: Iterable[Message]) -> list[Message]:
     return merged
 
 
+LONGEST_MESSAGE = 20_000
+"""Characters above which a message is a log or a file, and nothing that somebody typed."""
+
+
 def clean_dialogue(dialogue: Dialogue, longest: int, dropped: Counter[str]) -> Dialogue | None:
     """The cleaned dialogue, or None; what was left out is counted in `dropped` by reason.
 
@@ -161,8 +165,11 @@ def clean_dialogue(dialogue: Dialogue, longest: int, dropped: Counter[str]) -> D
 
 
 def _spoken(messages: Iterable[Message], dropped: Counter[str]) -> Iterable[Message]:
-    """The messages that a person said, cleaned."""
+    """The messages that a person said, cleaned. One that nobody types is left out before it costs anything."""
     for message in messages:
+        if len(message.content) > LONGEST_MESSAGE:
+            dropped["over-long message"] += 1
+            continue
         text = clean_text(message.content)
         if message.role == "system":
             dropped["system message"] += 1

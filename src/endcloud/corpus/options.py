@@ -22,13 +22,13 @@ class CorpusOptions:
       `customer_words`, `agent_words`: further values of its role column.
     """
 
-    context_turns: int = 5
+    context_turns: int = 6
     validation_share: float = 0.1
     test_share: float = 0.1
     near_duplicate: float = 0.8
-    boilerplate_share: float = 0.01
-    longest_dialogue: int = 400
-    longest_reply: int = 1_000
+    boilerplate_share: float = 0.002
+    longest_dialogue: int = 200
+    longest_reply: int = 600
     corpus_marks: bool | None = None
     columns: Mapping[str, str] = field(default_factory=dict)
     customer_words: tuple[str, ...] = ()

@@ -18,7 +18,7 @@ Data = Literal["natural", "cloud", "both"]
 
 
 def mixture(
-    examples: Sequence[Example], labels: Mapping[str, Label], data: Data, cloud_share: float = 0.5
+    examples: Sequence[Example], labels: Mapping[str, Label], data: Data, cloud_share: float = 0.8
 ) -> list[Example]:
     """The examples to learn from, by `data`; `labels` are the cloud's, by example id.
 

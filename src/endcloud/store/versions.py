@@ -13,7 +13,7 @@ from typing import Any, cast
 
 from sqlalchemy import Connection, insert, select
 
-from endcloud.errors import VersionError
+from endcloud.errors import UnknownVersionError, VersionError
 from endcloud.protocols import Standing, VersionFiles
 from endcloud.store.database import Database, now
 from endcloud.store.tables import MetricRow, StandingRow
@@ -37,7 +37,7 @@ class StoredVersions:
         found = [version for version in self._files.all() if len(digest) >= 4 and version.digest.startswith(digest)]
         if len(found) != 1:
             what = "is the beginning of several versions" if found else "is no version of this shop"
-            raise VersionError(f"{digest!r} {what}; `endcloud versions list` shows them all.")
+            raise UnknownVersionError(f"{digest!r} {what}; `endcloud versions list` shows them all.")
         return found[0]
 
     def all(self) -> list[AdapterVersion]:
@@ -65,18 +65,30 @@ class StoredVersions:
 
         self._database.write(stand)
 
+    def withdraw(self, reason: str) -> str:
+        """Takes the active version out of service for cause and puts the one before it back; returns that one.
+
+        The withdrawn version stands as rejected, so that withdrawing again goes further back and never returns to it.
+        """
+        active, before = self.active(), self.previous()
+        if active is not None:
+            self.stand(active, "rejected", reason)
+        self.stand(before, "active", reason)
+        return before
+
     def active(self) -> str | None:
         """The digest of the version in service, if any."""
         with self._database.reading() as connection:
             return _active(connection)
 
     def previous(self) -> str:
-        """The version that was in service before the active one; raises VersionError where there was none."""
+        """The version that was in service before the active one and was not itself taken out of service for cause;
+        raises VersionError where there was none."""
         chosen = select(StandingRow.version).where(StandingRow.standing == "active").order_by(StandingRow.id.desc())
         with self._database.reading() as connection:
-            active = _active(connection)
+            active, newest = _active(connection), _newest(connection)
             for version in connection.scalars(chosen):
-                if version != active:
+                if version != active and newest[version] != "rejected":
                     return version
         raise VersionError("No version was in service before this one, so there is none to go back to.")
 
@@ -113,6 +125,10 @@ class StoredVersions:
 
 def _active(connection: Connection) -> str | None:
     """The version whose newest standing is `active`."""
+    return next((version for version, standing in _newest(connection).items() if standing == "active"), None)
+
+
+def _newest(connection: Connection) -> dict[str, str]:
+    """What holds of each version now."""
     chosen = select(StandingRow.version, StandingRow.standing).order_by(StandingRow.id)
-    newest = {row.version: row.standing for row in connection.execute(chosen)}
-    return next((version for version, standing in newest.items() if standing == "active"), None)
+    return {row.version: row.standing for row in connection.execute(chosen)}

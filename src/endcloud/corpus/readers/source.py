@@ -26,6 +26,9 @@ HEAD_BYTES = 1 << 18
 PIECE_BYTES = 1 << 20
 
 
+_DAMAGED = (EOFError, zlib.error, gzip.BadGzipFile)
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """A file of dialogues. `name` is what examples call it: it never tells in which directory the file lies."""
@@ -49,23 +52,30 @@ class Source:
         lone surrogates, so that whoever finds one knows which part is malformed."""
         decoder = codecs.getincrementaldecoder(self.encoding)("surrogateescape")
         with self.path.open("rb") as raw, self._decompressed(raw) as stream:
-            while piece := stream.read(PIECE_BYTES):
+            while piece := self._read(stream, PIECE_BYTES):
                 notes.bytes_read = raw.tell()
                 yield decoder.decode(piece)
 
     def head(self) -> str:
         """The first 256 KiB as text, to recognise the format by; undecodable bytes are left out."""
         with self.path.open("rb") as raw, self._decompressed(raw) as stream:
-            return stream.read(HEAD_BYTES).decode(self.encoding, errors="ignore").removeprefix("\ufeff")
+            return self._read(stream, HEAD_BYTES).decode(self.encoding, errors="ignore").removeprefix("\ufeff")
 
     def _binary_lines(self, raw: BinaryIO) -> Iterator[bytes]:
         with self._decompressed(raw) as stream:
             try:
                 yield from stream
-            except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-                raise SourceError(
-                    f"{self.name!r} is a damaged gzip file ({error}): unpack it yourself, or fetch it again."
-                ) from error
+            except _DAMAGED as error:
+                raise self._damaged(error) from error
+
+    def _read(self, stream: BinaryIO, most: int) -> bytes:
+        try:
+            return stream.read(most)
+        except _DAMAGED as error:
+            raise self._damaged(error) from error
+
+    def _damaged(self, error: Exception) -> SourceError:
+        return SourceError(f"{self.name!r} is a damaged gzip file ({error}): unpack it yourself, or fetch it again.")
 
     def _decompressed(self, raw: BinaryIO) -> BinaryIO:
         magic = raw.read(2)

@@ -76,7 +76,7 @@ class TableReader:
             header = source.head().split("\n", 1)[0].strip()[:120]
             raise SourceError(
                 f"{source.name!r} has no columns for dialogue, role and content, nor for query and reply; its header "
-                f"is {header!r}: name its columns in the settings."
+                f"is {header!r}: name its columns, e.g. --column query=问题 --column reply=回答."
             )
         delimiter, places, width = layout
         rows = _rows(source, delimiter, width, notes)
