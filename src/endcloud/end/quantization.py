@@ -130,7 +130,7 @@ def precision_note(version: AdapterVersion, quantization: str) -> str:
         return ""
     return (
         f"Version {version.digest[:8]} was trained on a base in {_words(trained)} and answers on one in "
-        f"{_words(quantization)}: its scores were measured on the other, so evaluate it again (endcloud evaluate)."
+        f"{_words(quantization)}: what was measured on the one need not hold on the other, so evaluate it here."
     )
 
 
