@@ -199,7 +199,7 @@ def _data(run: PaperRun) -> str:
 def _reading(run: PaperRun) -> str:
     decoding = "the mean over seeds" if SAMPLED in run.evaluation.decodings else "greedy replies"
     text = f"Paired differences of the final score on the test split, {decoding}:\n\n"
-    text += table(["the paper's claim", "here", "verdict"], verdicts(run.evaluation, claims(run.names)))
+    text += table(["statement", "difference", "verdict"], verdicts(run.evaluation, claims(run.names)))
     ours = {run.paper_name(version): _mean(_by_query(run.evaluation, version, [GREEDY])) for version in run.versions}
     printed = {name: sum(scores) / len(scores) for name, scores in run.printed.scores.items()}
     agreement = order_agreement({name: value for name, value in ours.items() if value is not None}, printed)

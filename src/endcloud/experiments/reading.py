@@ -13,7 +13,10 @@ Claim = tuple[str, str, str]
 
 
 def claims(names: Mapping[tuple[str, int], str]) -> list[Claim]:
-    """What the paper claims, as pairs of versions; `names` by method and the paper's steps."""
+    """What Table VI sets side by side, as statements about pairs of versions; `names` by method and the paper's steps.
+
+    That LoRA is ahead at equal steps is the paper's claim; the others say what one would expect.
+    """
     lora = [names["LoRA", steps] for steps in (3000, 5000, 15000)]
     found = [("fine-tuning helps", name, "base") for name in names.values()]
     found += [
