@@ -37,6 +37,8 @@ def train(
         f"{trained.directory}"
     )
     console.text('To use them: similarity = "trained" and relevance = "trained" under [scoring] in endcloud.toml.')
+    if trained.from_scratch:
+        console.text("A small cross-encoder from scratch seldom beats the stand-in relevance; begin with --base DIR.")
     console.text(f"First see whether they are better: endcloud scorers evaluate --shop {shop}", style="bold")
 
 
