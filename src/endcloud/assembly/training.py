@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
+from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from endcloud.errors import UsageError
@@ -72,6 +73,19 @@ def train_to(
             steps or [plan.steps],
             shop.progress,
         )
+
+
+def draw_training(shop: Shop, version: AdapterVersion) -> Path:
+    """Draws how the training of a version went, into the results folder; returns a picture of it."""
+    from endcloud.end.versions import training_log
+    from endcloud.scoring.curves import losses
+
+    log, name = training_log(shop.versions.path(version.digest)), shop.version_name(version.digest)
+    folder = shop.directory.results / f"training-{version.digest[:12]}"
+    kept = f"kept is step {log.best_step}, where the validation loss was lowest"
+    subtitle = kept if log.validation else "There were no validation examples; kept is the last step"
+    picture = losses(log.loss, log.validation, folder, title=f"Training of {name}", subtitle=subtitle)
+    return next(file for file in picture.files if file.suffix == ".png")
 
 
 def plan_of(settings: EndSettings, choice: TrainingChoice) -> tuple[Method, TrainingPlan]:

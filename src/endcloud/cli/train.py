@@ -23,6 +23,7 @@ def train(
 ) -> None:
     """Teach the end model on this machine by LoRA, Prefix-Tuning or P-Tuning v2. (Stage 3)"""
     from endcloud.assembly import Shop, TrainingChoice
+    from endcloud.assembly.training import draw_training
 
     choice = TrainingChoice(method, preset, data, steps, learning_rate, seed, parent)
     console = Console(as_json)
@@ -30,6 +31,16 @@ def train(
         version = opened.train_version(choice)
         metrics = opened.versions.metrics(version.digest)
         path = opened.versions.path(version.digest)
-    console.result({"version": version.digest, "method": version.method, "path": str(path), "metrics": metrics})
+        chart = draw_training(opened, version)
+    console.result(
+        {
+            "version": version.digest,
+            "method": version.method,
+            "path": str(path),
+            "metrics": metrics,
+            "chart": str(chart),
+        }
+    )
     console.text(f"Version {version.digest[:12]} ({version.method}, {len(version.examples):,} examples) is in {path}.")
+    console.text(f"How its loss fell: {chart}")
     console.text(f"Next: endcloud evaluate --shop {shop}", style="bold")

@@ -133,6 +133,43 @@ def convergence(
     return pictures.write(draw, directory, name, title, size)
 
 
+def losses(
+    loss: Sequence[tuple[int, float]],
+    validation: Sequence[tuple[int, float]],
+    directory: Path,
+    *,
+    title: str,
+    subtitle: str,
+    name: str = "training",
+) -> Picture:
+    """How one training went: its loss at each step, and that on examples it does not learn from."""
+    names = ("training", "validation")
+    size = (7.5 + _ends_inches(names), 4.4)
+
+    def draw(figure: Figure, theme: Theme, letter: Lettering) -> None:
+        heading(figure, theme, title, subtitle)
+        axes = figure.add_axes(within(size, 0.8, 0.6, 6.6, 2.9))
+        frame(axes, theme)
+        axes.set_ylabel("loss, nats a token")
+        axes.set_xlabel("training step")
+        looks = styles(names, "", theme)
+        ends: list[_End] = []
+        for which, points in zip(names, (loss, validation), strict=True):
+            if not points:
+                continue
+            look, (x, y) = looks[which], zip(*points, strict=True)
+            drawn = _smoothed(y) if which == "training" else list(y)
+            if which == "training":
+                axes.plot(x, y, color=look.colour, lw=0.8, alpha=0.25)
+            marker = look.marker if which == "validation" else ""
+            axes.plot(x, drawn, color=look.colour, ls=look.line, marker=marker, lw=2, ms=5, mew=0)
+            ends.append(_End(f"{which}  {drawn[-1]:.2f}", float(x[-1]), drawn[-1], look.colour))
+        axes.set_ylim(bottom=0)
+        _end_labels(figure, axes, ends)
+
+    return pictures.write(draw, directory, name, title, size)
+
+
 def _ends_inches(names: Iterable[str]) -> float:
     """Room for names in bold with a value behind each."""
     return inches([f"{name}  0.00" for name in names]) * 1.08 + 0.15
