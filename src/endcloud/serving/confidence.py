@@ -37,9 +37,14 @@ class Confidence(Protocol):
     `held_back` tokens are drawn before a reply is judged; a shorter one is judged whole. From `accept` on it is shown.
     """
 
-    name: str
-    held_back: int
-    accept: float
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def held_back(self) -> int: ...
+
+    @property
+    def accept(self) -> float: ...
 
     def estimate(self, evidence: Evidence) -> float: ...
 

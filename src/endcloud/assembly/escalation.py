@@ -1,0 +1,73 @@
+"""The decision that a shop's replies are shown by: calibrated for the version that answers, or a stand-in.
+
+A calibration belongs to one version of the end model (another one is sure of other things), and lies in the shop
+under that version's digest. `endcloud calibrate routes` makes it; until then `Uncalibrated` decides and says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from endcloud.types import Message
+
+if TYPE_CHECKING:
+    from endcloud.assembly.shop import Shop
+    from endcloud.serving.confidence import Confidence
+
+
+def calibration_path(shop: Shop, version: str) -> Path:
+    """Where the calibration of a version (a digest, or `base`) lies."""
+    return shop.directory.models / "routes" / f"{version}.json"
+
+
+def version_of(shop: Shop, version: str = "") -> str:
+    """The digest of a version by its beginning; without one that in service, else `base`."""
+    chosen = version or shop.versions.active() or "base"
+    return chosen if chosen == "base" else shop.versions.get(chosen).digest
+
+
+def confidence_of(shop: Shop, version: str = "") -> Confidence:
+    """How replies of a version are judged (`version_of` says which). Raises EndcloudError for a damaged file."""
+    from endcloud.serving.confidence import Uncalibrated
+    from endcloud.serving.escalation import Calibrated
+
+    try:
+        text = calibration_path(shop, version_of(shop, version)).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return Uncalibrated()
+    return Calibrated.from_json(text)
+
+
+def nearness_of(shop: Shop, version: str = "") -> Callable[[str], float | None]:
+    """The nearness of a query (in clear text) to what a version was trained on; unknown where nothing is recorded."""
+    from endcloud.errors import UsageError
+    from endcloud.serving.nearness import NearnessIndex
+
+    try:
+        examples = shop.examples("train")
+    except UsageError:
+        return lambda _: None
+    digest = version_of(shop, version)
+    learned = frozenset() if digest == "base" else frozenset(shop.versions.get(digest).examples)
+    queries = [one.query for one in examples if not learned or one.id in learned]
+    if not queries:
+        return lambda _: None
+    index = NearnessIndex(queries)
+
+    def nearness(query: str) -> float:
+        return index.nearness(shop.masker.mask((Message("user", query),)).messages[-1].content)
+
+    return nearness
+
+
+def relevance_of(shop: Shop) -> Callable[[str, str], float | None]:
+    """The relevance scorer's word on a query and a whole reply, both in clear text."""
+    scorer = shop.scorer.relevance
+
+    def relevance(query: str, reply: str) -> float | None:
+        masked = shop.masker.mask((Message("user", query), Message("assistant", reply))).messages
+        return scorer.score([(masked[0].content, masked[-1].content)])[0]
+
+    return relevance
