@@ -204,7 +204,12 @@ class StoreSettings(_Section):
     """Where rows are kept."""
 
     url: str = Field(
-        "", description="Empty: SQLite in the shop's directory. Or a PostgreSQL URL, without the password."
+        "",
+        description="Empty: SQLite in the shop's directory. Or PostgreSQL, as postgresql+psycopg://user@host/name (pip install endcloud[postgresql]).",
+    )
+    password_variable: str = Field(
+        "ENDCLOUD_STORE_PASSWORD",
+        description="Environment variable that holds the password to the store. The password itself never stands here.",
     )
 
 

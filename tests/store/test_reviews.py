@@ -2,12 +2,11 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
 from endcloud.protocols import Reviews
-from endcloud.store.database import Database, sqlite_url
+from endcloud.store.database import Database
 from endcloud.store.reviews import StoredReviews
 from endcloud.testing.memory_reviews import MemoryReviews
 from endcloud.types import Review
@@ -17,8 +16,8 @@ TWO = replace(ONE, id="r2", cloud="3天哦", grade=1, at=datetime(2026, 1, 3, tz
 
 
 @pytest.fixture(params=["stored", "memory"])
-def reviews(request: pytest.FixtureRequest, tmp_path: Path) -> Reviews:
-    return StoredReviews(Database(sqlite_url(tmp_path / "s.db"))) if request.param == "stored" else MemoryReviews()
+def reviews(request: pytest.FixtureRequest, database: Database) -> Reviews:
+    return StoredReviews(database) if request.param == "stored" else MemoryReviews()
 
 
 def test_reviews_come_back_as_they_were(reviews: Reviews) -> None:

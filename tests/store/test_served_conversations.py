@@ -1,31 +1,26 @@
-"""Conversations, feedback, the agents' queue, keys and customers on a real SQLite file."""
+"""Conversations, feedback, the agents' queue, keys and customers on real stores."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from endcloud.errors import ConflictError, NotFoundError, UsageError
+from endcloud.store.conversation_tables import KeyRow
 from endcloud.store.conversations import StoredConversations
 from endcloud.store.customers import Memory, StoredCustomers
-from endcloud.store.database import Database, sqlite_url
+from endcloud.store.database import Database
 from endcloud.store.desk import StoredDesk
 from endcloud.store.feedback import StoredFeedbacks
 from endcloud.store.keys import StoredKeys
 from endcloud.types import Feedback, Tokens, Turn
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    opened = Database(sqlite_url(tmp_path / "store.db"))
-    yield opened
-    opened.close()
 
 
 def said(name: str, conversation: str = "c", text: str = "满59元包邮吗") -> Turn:
@@ -72,9 +67,9 @@ def test_feedback_sent_twice_counts_once(database: Database) -> None:
     assert feedbacks.since(NOW) == [feedback("f")] and feedbacks.since(NOW + timedelta(days=1)) == []
 
 
-def test_two_agents_never_have_one_conversation(database: Database, tmp_path: Path) -> None:
+def test_two_agents_never_have_one_conversation(database: Database, opens: Callable[[], Database]) -> None:
     desk = StoredDesk(database)
-    second = Database(sqlite_url(tmp_path / "store.db"))  # another process would open it like this
+    second = opens()  # another process would open it like this
     assert desk.request("c", "asked for a person").stage == "waiting"
     assert desk.request("c", "again").reason == "asked for a person"
 
@@ -87,7 +82,6 @@ def test_two_agents_never_have_one_conversation(database: Database, tmp_path: Pa
 
     with ThreadPoolExecutor(8) as pool:
         claimed = list(pool.map(claim, range(8)))
-    second.close()
     assert claimed.count(True) == 1
     agent = f"agent {claimed.index(True)}"
     assert [handoff.agent for handoff in desk.open()] == [agent]
@@ -104,7 +98,8 @@ def test_keys_are_kept_as_hashes_and_revoked_by_name(database: Database, tmp_pat
     key = keys.make("front desk", "agent")
     found = keys.find(key)
     assert found is not None and (found.name, found.role) == ("front desk", "agent")
-    database.write(lambda connection: connection.exec_driver_sql("PRAGMA user_version"))
+    with database.reading() as connection:
+        assert key not in str(connection.execute(select(KeyRow.__table__)).all())
     assert all(key.encode() not in file.read_bytes() for file in tmp_path.iterdir())
     with pytest.raises(UsageError, match="exists already"):
         keys.make("front desk", "admin")

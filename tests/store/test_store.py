@@ -1,5 +1,6 @@
-"""The store on a real SQLite file: what is acknowledged stays, and the budget is never passed."""
+"""The store on SQLite and on PostgreSQL: what is acknowledged stays, and the budget is never passed."""
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,11 +20,6 @@ from endcloud.store.versions import StoredVersions
 from endcloud.types import AdapterVersion, MaskedRequest, Message, Sampling, Tokens
 
 
-@pytest.fixture
-def database(tmp_path: Path) -> Database:
-    return Database(sqlite_url(tmp_path / "store.db"))
-
-
 def label(example: str, key: str, text: str) -> Label:
     return Label(example, key, text, "", "m", "p", "", datetime.now(UTC), 0.1, Tokens(10, 2, 8), 0.001)
 
@@ -33,7 +29,8 @@ def test_the_migrations_give_exactly_the_tables(database: Database) -> None:
         assert compare_metadata(MigrationContext.configure(connection), Table.metadata) == []
 
 
-def test_sqlite_keeps_what_it_acknowledged(database: Database) -> None:
+def test_sqlite_keeps_what_it_acknowledged(tmp_path: Path) -> None:
+    database = Database(sqlite_url(tmp_path / "store.db"))
     with database.engine.connect() as connection:
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
         assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
@@ -56,12 +53,12 @@ def test_writes_committed_together_stand_or_fall_by_themselves(database: Databas
     assert len(labels.of(f"e{number}" for number in range(100))) == written == 80
 
 
-def test_the_newest_label_counts_and_survives_reopening(database: Database, tmp_path: Path) -> None:
+def test_the_newest_label_counts_and_survives_reopening(database: Database, opens: Callable[[], Database]) -> None:
     labels = StoredLabels(database)
     labels.add([label("e1", "k1", "旧"), label("e2", "k2", "二")])
     labels.add([label("e1", "k1", "新")])
     database.close()
-    again = StoredLabels(Database(sqlite_url(tmp_path / "store.db")))
+    again = StoredLabels(opens())
     assert {k: v.text for k, v in again.of(["e1", "e2", "e3"]).items()} == {"e1": "新", "e2": "二"}
     assert again.get(["k1"])["k1"].tokens == Tokens(10, 2, 8)
     assert again.get(["k1"])["k1"].at.tzinfo is not None
@@ -73,20 +70,20 @@ def test_labels_of_many_examples_are_found(database: Database) -> None:
     assert len(labels.of(f"e{i}" for i in range(2500))) == 2500
 
 
-def test_a_budget_is_never_passed_by_many_at_once(database: Database) -> None:
-    budget = StoredBudget(database, limit=1.0)
+def test_a_budget_is_never_passed_by_many_at_once(database: Database, opens: Callable[[], Database]) -> None:
+    budgets = [StoredBudget(one, limit=1.0) for one in (database, opens())]  # two processes, as it were
 
-    def call(_: int) -> bool:
+    def call(number: int) -> bool:
         try:
-            reservation = budget.reserve(0.1, "label")
+            reservation = budgets[number % 2].reserve(0.1, "label")
         except BudgetError:
             return False
-        budget.settle(reservation, 0.09)
+        budgets[number % 2].settle(reservation, 0.09)
         return True
 
     with ThreadPoolExecutor(8) as pool:
         made = sum(pool.map(call, range(40)))
-    assert budget.spent() <= 1.0
+    assert budgets[0].spent() <= 1.0
     assert 9 <= made <= 11
 
 
@@ -160,3 +157,14 @@ def test_a_store_that_cannot_be_opened_is_one_sentence_without_the_password() ->
     with pytest.raises(SettingsError, match=r"store\.url") as raised:
         Database("sqlite:////nowhere/at/all/store.db")
     assert "nowhere" in str(raised.value)
+
+
+def test_rolling_back_again_goes_further_back(database: Database, tmp_path: Path) -> None:
+    versions = StoredVersions(database, Files("a" * 16, "b" * 16, "c" * 16))
+    for letter in "abc":
+        versions.stand(letter * 16, "active", "promoted")
+    assert [versions.withdraw("worse"), versions.withdraw("worse too")] == ["b" * 16, "a" * 16]
+    assert versions.standing("c" * 16) == "rejected" and versions.active() == "a" * 16
+    with pytest.raises(VersionError, match="none to go back to"):
+        versions.withdraw("the first too")
+    assert versions.active() == "a" * 16

@@ -7,6 +7,7 @@ so that a command loads only what it needs.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from functools import cached_property
@@ -81,7 +82,9 @@ class Shop:
     def database(self) -> Database:
         from endcloud.store.database import Database, sqlite_url
 
-        database = Database(self.settings.store.url or sqlite_url(self.directory.database))
+        store = self.settings.store
+        password = os.environ.get(store.password_variable, "") if store.url else ""
+        database = Database(store.url or sqlite_url(self.directory.database), password)
         self._held.callback(database.close)
         return database
 

@@ -6,15 +6,15 @@ pass the limit. What was reserved and never settled, because the process was kil
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from uuid import uuid4
 
-from sqlalchemy import Connection, func, insert, select, text, update
+from sqlalchemy import Connection, func, insert, select, update
 
 from endcloud.errors import BudgetError
+from endcloud.protocols import Expense
 from endcloud.store.database import Database, now
 from endcloud.store.tables import ReservationRow
-
-_LOCK = 70712
 
 
 class StoredBudget:
@@ -31,8 +31,6 @@ class StoredBudget:
         row = {"id": reservation, "at": now(), "purpose": purpose, "reserved": price, "settled": None}
 
         def reserve(connection: Connection) -> None:
-            if connection.dialect.name == "postgresql":
-                connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
             spent = _spent(connection)
             if price > 0 and spent + price > self._limit:
                 raise BudgetError(
@@ -57,6 +55,13 @@ class StoredBudget:
     def limit(self) -> float:
         """What may be spent in all."""
         return self._limit
+
+    def since(self, since: datetime) -> list[Expense]:
+        """Each call from `since` on, oldest first, at what it cost or may cost."""
+        chosen = select(ReservationRow.__table__).where(ReservationRow.at >= since.astimezone(UTC))
+        with self._database.reading() as connection:
+            rows = connection.execute(chosen.order_by(ReservationRow.at))
+            return [Expense(row.at, row.purpose, row.reserved if row.settled is None else row.settled) for row in rows]
 
 
 def _spent(connection: Connection) -> float:

@@ -7,6 +7,9 @@ write is acknowledged after its commit and not before.
 SQLite: write-ahead log, `synchronous=FULL` (NORMAL can lose the last commits on a power cut), foreign keys
 on, and every writing transaction begins with BEGIN IMMEDIATE, since a deferred one that turns into a writer
 fails at once whatever the busy time-out.
+
+PostgreSQL: a group of writes begins by taking one advisory lock, so that there too one process writes at a time and
+what a write reads holds until it has committed; everything else behaves as on SQLite, and is tested by the same tests.
 """
 
 from __future__ import annotations
@@ -24,9 +27,11 @@ from typing import Any, Generic, TypeVar, cast
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, create_engine, event, text
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import URL, Connection, create_engine, event, make_url, text
 from sqlalchemy.engine import Engine
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from endcloud.errors import EndcloudError, SettingsError
 
@@ -34,34 +39,51 @@ BUSY_SECONDS = 30
 Result = TypeVar("Result")
 _GROUP = 64  # writes in one commit at most, so that none waits long for its neighbours
 _MIGRATIONS = Path(__file__).parent / "migrations"
+_MIGRATING, _WRITING = 70711, 70712
+"""Advisory locks on PostgreSQL, held to the end of a transaction."""
 
 
 class Database:
     """A store that is open. `reading` gives a connection to look with; `write` commits."""
 
-    def __init__(self, url: str) -> None:
-        """Opens `url` (an SQLAlchemy URL) and migrates it; raises SettingsError where that cannot be done."""
+    def __init__(self, url: str, password: str = "") -> None:
+        """Opens `url` (an SQLAlchemy URL) and migrates it; raises SettingsError where that cannot be done.
+
+        `password` belongs to the URL and is never shown. A store that a newer endcloud has migrated is refused.
+        """
+        shown = url.split("@")[-1]
         try:
-            self.engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS} if _is_sqlite(url) else {})
-            if _is_sqlite(url):
-                _prepare_sqlite(self.engine)
-            self._migrate()
-        except (DBAPIError, ImportError, ValueError) as error:
-            shown = url.split("@")[-1]
+            parsed = make_url(url)
+            shown = parsed.set(password=None).render_as_string()
+            if parsed.password:
+                raise SettingsError(
+                    f"The setting store.url ({shown!r}) holds a password, where others may read it; take it out, and "
+                    "put it into the environment variable that store.password_variable names."
+                )
+            self.engine = create_engine(parsed.set(password=password) if password else parsed, **_connecting(parsed))
+            _PREPARE.get(self.engine.dialect.name, _leave_as_it_is)(self.engine)
+            self._migrate(shown)
+        except (SQLAlchemyError, ImportError, ValueError) as error:
             raise SettingsError(
-                f"The store at {shown!r} cannot be opened: {error}. Check the setting store.url."
+                f"The store at {shown!r} cannot be opened: {_reason(error)}. Check the setting store.url."
             ) from error
         self._jobs: SimpleQueue[_Job[Any] | None] = SimpleQueue()
         self._writer = Thread(target=self._work, name="store writer", daemon=True)
         self._writer.start()
 
-    def _migrate(self) -> None:
+    def _migrate(self, shown: str) -> None:
+        """Brings the tables up to date; one process at a time, the others find the work done."""
         config = Config()
         config.set_main_option("script_location", str(_MIGRATIONS))
-        # One process migrates at a time; the others find the work done.
         with self.engine.connect() as connection:
-            if connection.dialect.name == "postgresql":
-                connection.execute(text("SELECT pg_advisory_lock(70711)"))
+            _lock(connection, _MIGRATING)
+            known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+            newer = set(MigrationContext.configure(connection).get_current_heads()) - known
+            if newer:
+                raise SettingsError(
+                    f"The store at {shown!r} was migrated by a newer endcloud (to {max(newer)!r}; this one knows "
+                    f"{max(known)!r} at most); run `pip install --upgrade endcloud`, or go back to a backup."
+                )
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
             connection.commit()
@@ -108,6 +130,7 @@ class Database:
     def _commit(self, group: Sequence[_Job[Any]]) -> None:
         try:
             with self.engine.begin() as connection:
+                _lock(connection, _WRITING)
                 for job in group:
                     job.run(connection)
         except Exception as error:
@@ -154,8 +177,23 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def _is_sqlite(url: str) -> bool:
-    return url.startswith("sqlite")
+def _lock(connection: Connection, number: int) -> None:
+    """Waits until no other transaction holds this lock; on SQLite the transaction itself has locked the file."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": number})
+
+
+def _connecting(url: URL) -> dict[str, Any]:
+    """How long a connection waits for another process that writes, and what else a kind of store is told."""
+    if url.get_backend_name() == "sqlite":
+        return {"connect_args": {"timeout": BUSY_SECONDS}}
+    return {"connect_args": {"options": f"-c lock_timeout={BUSY_SECONDS}s"}, "pool_pre_ping": True, "pool_size": 16}
+
+
+def _reason(error: Exception) -> str:
+    """What the driver says, on one line and without SQLAlchemy's link to its manual."""
+    told = error.orig if isinstance(error, DBAPIError) else error
+    return " ".join(str(told).split()).rstrip(".")
 
 
 def _prepare_sqlite(engine: Engine) -> None:
@@ -169,3 +207,24 @@ def _prepare_sqlite(engine: Engine) -> None:
     def begin(connection: Connection) -> None:
         writing = connection.get_execution_options().get("writing", True)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+
+
+def _prepare_postgresql(engine: Engine) -> None:
+    @event.listens_for(engine, "connect")
+    def configure(connection: Any, _record: Any) -> None:
+        from psycopg.types.string import StrDumperUnknown  # comes with the extra `postgresql`
+
+        class WithoutNul(StrDumperUnknown):
+            """PostgreSQL cannot keep the sign NUL, which no text of a person holds."""
+
+            def dump(self, obj: str) -> bytes:
+                return bytes(super().dump(obj.replace("\0", "")) or b"")
+
+        connection.adapters.register_dumper(str, WithoutNul)
+
+
+def _leave_as_it_is(engine: Engine) -> None:
+    """A kind of store that needs nothing told."""
+
+
+_PREPARE = {"sqlite": _prepare_sqlite, "postgresql": _prepare_postgresql}

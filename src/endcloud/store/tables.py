@@ -17,13 +17,15 @@ from endcloud.types import Role
 
 
 class UtcTime(TypeDecorator[datetime]):
-    """A time with its zone: SQLite drops the zone, so it is put back when a row is read."""
+    """A time in UTC: SQLite drops the zone and PostgreSQL tells its server's, so UTC is put back when a row is read."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
 class Table(DeclarativeBase):
