@@ -9,14 +9,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
 from endcloud import __version__
 from endcloud.serving.service import Service
-from endcloud.web import completions, customer_api, failures, health, staff_api
+from endcloud.web import completions, customer_api, failures, health, pages, staff_api
 from endcloud.web.access import Gate, Keys
 from endcloud.web.limits import Admission, BodyLimit, SecurityHeaders
 from endcloud.web.tokens import Tokens
@@ -40,6 +40,7 @@ class WebSettings:
     answers: int = 64
     body_bytes: int = 256 * 1024
     allowed_origins: Sequence[str] = ()
+    chat_page: pages.ChatPage = field(default_factory=pages.ChatPage)
 
 
 def create_app(service: Service, keys: Keys, tokens: Tokens, settings: WebSettings | None = None) -> FastAPI:
@@ -57,10 +58,11 @@ def create_app(service: Service, keys: Keys, tokens: Tokens, settings: WebSettin
     app = FastAPI(title="endcloud", version=__version__, lifespan=running, docs_url=None, redoc_url=None)
     app.state.service, app.state.tokens = service, tokens
     app.state.gate = Gate(keys, tokens)
+    app.state.chat_page = settings.chat_page
     app.state.admission = Admission(settings.answers)
     app.state.running = set()
     app.state.ready = False
-    for part in (completions, customer_api, staff_api, health):
+    for part in (completions, customer_api, staff_api, health, pages):
         app.include_router(part.routes)
     failures.add_handlers(app)
     app.add_middleware(BodyLimit, most=settings.body_bytes)
