@@ -187,6 +187,15 @@ class Labels(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Expense:
+    """What one cloud call cost, in the currency of the price table; what is not settled yet counts as reserved."""
+
+    at: datetime
+    purpose: str
+    price: float
+
+
 class Budget(Protocol):
     """Money that may be spent on the cloud, in the currency of the price table; never passed.
 
@@ -203,6 +212,18 @@ class Budget(Protocol):
     def spent(self) -> float: ...
 
     def limit(self) -> float: ...
+
+
+@dataclass(frozen=True, slots=True)
+class UploadSum:
+    """What left this machine for one host and purpose: uploads, bytes, how many details were masked, failures."""
+
+    host: str
+    purpose: str
+    uploads: int
+    size: int
+    masked: int
+    failed: int
 
 
 class Ledger(Protocol):
@@ -244,6 +265,14 @@ class Conversations(Protocol):
 
     def turn(self, name: str) -> Turn | None: ...
 
+    def replies_since(self, since: datetime) -> list[Turn]:
+        """Every reply from `since` on, whoever gave it, oldest first."""
+        ...
+
+    def lately(self, since: datetime, most: int) -> list[Turn]:
+        """The last turn of each conversation in which something was said since then, newest first."""
+        ...
+
 
 class Feedbacks(Protocol):
     """What was said of replies."""
@@ -253,6 +282,10 @@ class Feedbacks(Protocol):
         ...
 
     def of(self, turn: str) -> list[Feedback]: ...
+
+    def since(self, since: datetime) -> list[Feedback]:
+        """All feedback from `since` on, oldest first."""
+        ...
 
 
 class Desk(Protocol):
@@ -274,6 +307,10 @@ class Desk(Protocol):
 
     def open(self) -> list[Handoff]:
         """All that wait or are claimed, longest waiting first."""
+        ...
+
+    def steps(self, since: datetime) -> list[Handoff]:
+        """Every step of every hand-over from `since` on, oldest first."""
         ...
 
 

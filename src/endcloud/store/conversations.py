@@ -6,7 +6,7 @@ from dataclasses import asdict, fields, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, insert, select
+from sqlalchemy import Connection, RowMapping, func, insert, select
 
 from endcloud.store.conversation_tables import ConversationRow, TurnRow
 from endcloud.store.database import Database, now
@@ -78,6 +78,14 @@ class StoredConversations:
         chosen = select(TurnRow.__table__).where(TurnRow.route.is_not(None), TurnRow.at >= since.astimezone(UTC))
         with self._database.reading() as connection:
             return [as_turn(row) for row in connection.execute(chosen.order_by(TurnRow.number)).mappings()]
+
+    def lately(self, since: datetime, most: int) -> list[Turn]:
+        """The last turn of each conversation in which something was said since then, newest first."""
+        last = select(func.max(TurnRow.number)).where(TurnRow.at >= since.astimezone(UTC))
+        last = last.group_by(TurnRow.conversation).order_by(func.max(TurnRow.number).desc()).limit(most)
+        chosen = select(TurnRow.__table__).where(TurnRow.number.in_(last)).order_by(TurnRow.number.desc())
+        with self._database.reading() as connection:
+            return [as_turn(row) for row in connection.execute(chosen).mappings()]
 
     def of_customer(self, customer: str) -> list[str]:
         """The conversations of a customer, oldest first."""

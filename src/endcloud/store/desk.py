@@ -6,6 +6,8 @@ unique in its conversation: of two agents who claim in the same instant, in one 
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from sqlalchemy import Connection, RowMapping, func, insert, select
 from sqlalchemy.exc import IntegrityError
 
@@ -75,6 +77,12 @@ class StoredDesk:
         chosen = select(HandoffRow.__table__).where(HandoffRow.id.in_(newest), HandoffRow.stage != "closed")
         with self._database.reading() as connection:
             return [_handoff(row) for row in connection.execute(chosen.order_by(HandoffRow.id)).mappings()]
+
+    def steps(self, since: datetime) -> list[Handoff]:
+        """Every step of every hand-over from `since` on, oldest first."""
+        chosen = select(HandoffRow.__table__).where(HandoffRow.at >= since.astimezone(UTC)).order_by(HandoffRow.id)
+        with self._database.reading() as connection:
+            return [_handoff(row) for row in connection.execute(chosen).mappings()]
 
 
 def _newest(connection: Connection, conversation: str) -> RowMapping | None:

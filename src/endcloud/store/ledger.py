@@ -7,16 +7,19 @@ that is part of many uploads, such as a prompt of 500 pairs, is kept once, by it
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from hashlib import sha256
 from uuid import uuid4
 
 from sqlalchemy import Connection, Insert, func, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
 
+from endcloud.protocols import UploadSum
 from endcloud.store.database import Database, now
 from endcloud.store.tables import PayloadRow, UploadPartRow, UploadRow
 from endcloud.types import MaskedRequest, Message, Tokens
+
+_WELL = ("stop", "length")
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +114,28 @@ class StoredLedger:
                 )
                 for row in connection.execute(chosen)
             ]
+
+    def sums(self, since: datetime) -> list[UploadSum]:
+        """What left from `since` on, by host and purpose, the largest first."""
+        ended = select(UploadRow.upload, UploadRow.outcome).where(UploadRow.event == "settled").subquery()
+        chosen = (
+            select(UploadRow.host, UploadRow.purpose, UploadRow.size, UploadRow.masked, ended.c.outcome)
+            .outerjoin(ended, ended.c.upload == UploadRow.upload)
+            .where(UploadRow.event == "sent", UploadRow.at >= since.astimezone(UTC))
+        )
+        sums: dict[tuple[str, str], UploadSum] = {}
+        with self._database.reading() as connection:
+            for row in connection.execute(chosen):
+                known = sums.get((row.host, row.purpose), UploadSum(row.host, row.purpose, 0, 0, 0, 0))
+                sums[row.host, row.purpose] = UploadSum(
+                    row.host,
+                    row.purpose,
+                    known.uploads + 1,
+                    known.size + row.size,
+                    known.masked + sum(row.masked.values()),
+                    known.failed + (row.outcome not in (*_WELL, None)),
+                )
+        return sorted(sums.values(), key=lambda one: -one.uploads)
 
     def messages(self, upload: str) -> list[Message]:
         """Exactly what left in this upload."""
