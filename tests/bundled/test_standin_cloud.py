@@ -175,7 +175,14 @@ def test_the_process_knows_nothing_of_the_bundled_shop() -> None:
     printed = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
     ours = {name.removeprefix("endcloud.bundled.") for name in printed if name.startswith("endcloud.bundled.")}
     assert ours and all(name.startswith("standin_") for name in ours)
-    allowed = ("endcloud.bundled", "endcloud.cloud", "endcloud.cloud.persona", "endcloud.errors", "endcloud.facts")
+    allowed = (
+        "endcloud.bundled",
+        "endcloud.cloud",
+        "endcloud.cloud.persona",
+        "endcloud.errors",
+        "endcloud.facts",
+        "endcloud.numerals",
+    )
     assert {name for name in printed if name.startswith("endcloud.")} - {
         f"endcloud.bundled.{name}" for name in ours
     } <= {*allowed}

@@ -197,3 +197,85 @@ def test_a_dry_run_needs_no_key_and_sends_nothing(
     refused = endcloud("teach", "--shop", shop)
     assert refused.returncode == 2
     assert "ENDCLOUD_CLOUD_KEY" in refused.stderr
+
+
+def test_ctrl_c_says_that_the_same_command_goes_on(shop: Path, tmp_path: Path) -> None:
+    """A real interrupt of a real process, while it waits for words."""
+    running = subprocess.Popen(
+        [sys.executable, "-c", _INTERRUPTED, "chat", "--shop", str(shop), "--json"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    out, err = running.communicate(timeout=120)
+    assert running.returncode == 130
+    assert "the same command goes on" in err
+    assert json.loads(out)["error"]["type"] == "Interrupted"
+
+
+_INTERRUPTED = """
+import signal, sys
+from endcloud.assembly import Shop
+Shop.open = lambda *_: signal.raise_signal(signal.SIGINT)  # at the first thing that the command does
+from endcloud.cli.main import main
+main()
+"""
+
+
+def test_a_cut_off_gz_is_a_damaged_file_and_no_interrupt(shop: Path, tmp_path: Path, endcloud: Endcloud) -> None:
+    import gzip
+    import random
+
+    draw = random.Random(1)
+    lines = (f"0\tu\t0\t0\t0\ts\t{draw.getrandbits(400):x}\n" for _ in range(20_000))
+    whole = gzip.compress("".join(lines).encode())
+    cut = tmp_path / "chat.txt.gz"
+    cut.write_bytes(whole[: len(whole) // 2])
+    done = endcloud("corpus", cut, "--shop", shop)
+    assert done.returncode == 2 and "damaged gzip" in done.stderr and "Interrupted" not in done.stderr
+
+
+def test_chat_writes_one_object_and_no_prompts_with_json(shop: Path, tmp_path: Path) -> None:
+    from endcloud.testing.tiny_base import save_tiny_base
+
+    save_tiny_base("qwen3", tmp_path / "tiny")
+    done = subprocess.run(
+        [sys.executable, "-m", "endcloud.cli.main", "chat", "--shop", str(shop), "--json"],
+        input="你好\n/new\n在吗\n",
+        capture_output=True,
+        text=True,
+        env={**os.environ, "ENDCLOUD_END__MODEL": str(tmp_path / "tiny"), "ENDCLOUD_END__MAX_TOKENS": "3"},
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    assert [role for role, _ in json.loads(done.stdout)["messages"]] == ["user", "assistant"]
+
+
+def test_teaching_that_labels_nothing_is_a_failure(shop: Path, logs: Path, endcloud: Endcloud) -> None:
+    endcloud("corpus", logs, "--shop", shop)
+    text = (shop / "endcloud.toml").read_text(encoding="utf-8")
+    (shop / "endcloud.toml").write_text(text.replace("budget = 5.0", "budget = 0.0"), encoding="utf-8")
+    done = endcloud("teach", "--limit", "2", "--shop", shop)
+    assert done.returncode == 1 and "Teaching is not finished" in done.stderr and "Next:" not in done.stdout
+    done = endcloud("teach", "--limit", "2", "--shop", shop, "--json")
+    assert done.returncode == 1 and "not finished" in json.loads(done.stdout)["error"]
+
+
+@pytest.mark.parametrize("arguments", [["versions", "show", "abcdef"], ["evaluate", "--version", "nope"]])
+def test_a_version_that_is_not_there_is_wrong_usage(arguments: list[str], shop: Path, endcloud: Endcloud) -> None:
+    done = endcloud(*arguments, "--shop", shop)
+    assert done.returncode == 2 and "endcloud versions list" in done.stderr
+
+
+def test_no_sub_command_shows_its_help_and_no_empty_error(endcloud: Endcloud) -> None:
+    done = endcloud("versions")
+    assert done.returncode == 2 and "error" not in done.stderr and "promote" in done.stdout + done.stderr
+
+
+def test_a_wrong_variable_is_not_blamed_on_the_file(
+    shop: Path, endcloud: Endcloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ENDCLOUD_CLOUD__NOPE", "1")
+    done = endcloud("status", "--shop", shop)
+    assert done.returncode == 2 and "ENDCLOUD_CLOUD__NOPE" in done.stderr and "endcloud.toml has" not in done.stderr

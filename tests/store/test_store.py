@@ -160,11 +160,11 @@ def test_a_store_that_cannot_be_opened_is_one_sentence_without_the_password() ->
 
 
 def test_rolling_back_again_goes_further_back(database: Database, tmp_path: Path) -> None:
-    versions = StoredVersions(database, Files("a" * 16, "b" * 16, "c" * 16))
+    versions = StoredVersions(database, Files())
     for letter in "abc":
-        versions.stand(letter * 16, "active", "promoted")
-    assert [versions.withdraw("worse"), versions.withdraw("worse too")] == ["b" * 16, "a" * 16]
-    assert versions.standing("c" * 16) == "rejected" and versions.active() == "a" * 16
+        versions.stand(letter * 8, "active", "promoted")
+    assert [versions.withdraw("worse"), versions.withdraw("worse too")] == ["b" * 8, "a" * 8]
+    assert versions.standing("c" * 8) == "rejected" and versions.active() == "a" * 8
     with pytest.raises(VersionError, match="none to go back to"):
         versions.withdraw("the first too")
-    assert versions.active() == "a" * 16
+    assert versions.active() == "a" * 8
