@@ -13,6 +13,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from endcloud.assembly.training import some
 from endcloud.errors import EndcloudError, SourceError, UsageError
 from endcloud.scoring.evaluation import FINAL, LISTED, WHOLE_SPLIT, Evaluation, Item, Measure, Replies, evaluate
 from endcloud.types import Example, Message, Sampling
@@ -137,9 +138,13 @@ def _versions(shop: Shop, versions: Sequence[str] | Mapping[str, str] | None) ->
 
 
 def _test_split(shop: Shop, limit: int | None) -> list[Asked]:
-    examples = shop.examples("test")[:limit]
+    examples = some(shop.examples("test"), limit)
     if not examples:
         raise UsageError("The test split is empty; prepare more dialogues or raise corpus.test_share.")
+    if (dialogues := len({example.dialogue for example in examples})) < _FEW_DIALOGUES:
+        shop.progress.say(
+            f"The test items come from {dialogues} dialogues only: the intervals are narrower than truth."
+        )
     labels = shop.labels.of(example.id for example in examples)
     cloud = {name: label.text for name, label in labels.items() if not label.reason}
     if not cloud:

@@ -56,7 +56,7 @@ def train_to(
     with shop.directory.lock("train"):
         train, validation = shop.examples("train"), shop.examples("validation")
         labels = shop.labels.of(example.id for example in (*train, *validation))
-        train = _some(train, labelled)
+        train = some(train, labelled)
         trainer = PeftTrainer(
             shop.base,
             method,
@@ -104,8 +104,8 @@ def plan_of(settings: EndSettings, choice: TrainingChoice) -> tuple[Method, Trai
     )
 
 
-def _some(examples: list[Example], number: int | None) -> list[Example]:
-    """`number` of the examples, the same ones each time and a smaller number's among a larger one's."""
+def some(examples: list[Example], number: int | None) -> list[Example]:
+    """`number` of the examples, the same ones each time, from all dialogues, a smaller number's among a larger's."""
     if number is None or number >= len(examples):
         return examples
     drawn = {example.id for example in sorted(examples, key=lambda e: sha256(e.id.encode()).digest())[:number]}
