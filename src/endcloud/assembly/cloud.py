@@ -81,7 +81,7 @@ def estimate_labels(shop: Shop, limit: int | None = None) -> Estimate:
     from endcloud.privacy.guard import Guard
 
     unasked = Guard(OpenAICloud(_NOWHERE, shop.settings.cloud.model, ""), shop.masker, shop.ledger)
-    return estimate(_to_label(shop, limit), teacher_of(shop, unasked), shop.labels, shop.budget, prices=_prices(shop))
+    return estimate(_to_label(shop, limit), teacher_of(shop, unasked), shop.labels, shop.budget, prices=prices_of(shop))
 
 
 def label(
@@ -101,7 +101,7 @@ def label(
             teacher or shop.teacher,
             shop.labels,
             shop.budget,
-            prices=_prices(shop),
+            prices=prices_of(shop),
             progress=shop.progress,
             terms=settings.terms,
             concurrency=settings.concurrency,
@@ -116,7 +116,7 @@ def _to_label(shop: Shop, limit: int | None) -> list[Example]:
     return [example for split in SPLITS for example in shop.examples(split)[:limit]]
 
 
-def _prices(shop: Shop) -> Prices:
+def prices_of(shop: Shop) -> Prices:
     from endcloud.cloud.budget import Prices
 
     model = shop.settings.cloud.model

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from endcloud.scoring.curves import Convergence, CurvePoint
     from endcloud.scoring.quality import Quality
 
+_FEW_DIALOGUES = 10
 PAPER_SAMPLING = Sampling(temperature=0.6, top_p=0.8)
 
 
