@@ -12,6 +12,7 @@ from endcloud.cli.options import JsonOption, ShopOption
 
 if TYPE_CHECKING:
     from endcloud.cli.demonstration import Demonstration
+    from endcloud.scoring.bootstrap import Interval
 
 _SHOP = Path("demo-shop")
 
@@ -30,23 +31,33 @@ def demo(
     _summarise(console, found)
 
 
+def _short(interval: Interval) -> str:
+    """Narrow enough for four of them beside a name on 80 columns; the report has both ends."""
+    return f"{interval.mean:.2f} ± {(interval.high - interval.low) / 2:.2f}"
+
+
 def _summarise(console: Console, found: Demonstration) -> None:
     """The table at the end: what was right, how it scored, how long it took, where to go on."""
     rows = [
         (
             name,
-            found.right[name].text(2),
-            found.right_patterns[name].text(2),
-            found.final[name].text(3),
-            found.style[name].text(2),
+            _short(found.right[name]),
+            _short(found.right_patterns[name]),
+            _short(found.final[name]),
+            _short(found.style[name]),
         )
         for name in found.right
     ]
     cloud = ("cloud (stand-in)", f"{found.cloud_right:.2f}", f"{found.cloud_right_patterns:.2f}", "–", "–")
     console.table(
-        "Who answers how well (share with 95 % interval)",
-        ("version", "right: unseen combinations", "right: unseen patterns", "final score", "shop's manner"),
+        "Who answers how well: share of right replies to unseen questions (± half the 95 % interval)",
+        ("version", "combinations", "patterns", "final score", "manner"),
         [*rows, cloud],
+    )
+    console.text(
+        "combinations: known ways to ask, put together anew; patterns: ways to ask that were never seen; final score: "
+        "Equation 1 on the test split; manner: replies in the shop's tone.",
+        style="dim",
     )
     unmoved = [name for name in found.right if name != "base" and found.right[name].low <= found.right["base"].high]
     if unmoved:
