@@ -79,8 +79,9 @@ class Service:
         """A customer says something; yields what happens until the answer is whole.
 
         `turn` is the customer's own name for the words: sent again, they are not answered again, and the answer
-        that was given is told once more. `earlier` is what was said elsewhere before, as a caller that keeps its own
-        history tells it; it is read and not kept. Raises AccessError for somebody else's conversation.
+        that was given is told once more; only words that no answer came to are answered then. `earlier` is what was
+        said elsewhere before, as a caller that keeps its own history tells it; it is read and not kept.
+        Raises AccessError for somebody else's conversation.
         """
         await self._open(visitor, conversation)
         name = turn or new_id("t")
@@ -209,17 +210,22 @@ class Service:
         earlier: tuple[Turn, ...],
     ) -> AsyncGenerator[Event]:
         before = tuple((await asyncio.to_thread(self.conversations.turns, conversation))[-_CONTEXT_TURNS:])
-        if any(turn.id == name for turn in before):
-            for turn in before:
+        at = next((at for at, turn in enumerate(before) if turn.id == name), None)
+        if at is not None and any(turn.answers == name or turn.speaker == "customer" for turn in before[at + 1 :]):
+            for turn in before[at + 1 :]:
                 if turn.answers == name:
                     yield Said(turn)
             return
-        before = (*earlier, *before)
-        query = Turn(name, conversation, "customer", text, self.clock.now(), by=visitor.customer)
-        yield await self._kept(Said(query))
-        await self._implicit(query, before)
-        if visitor.customer:
-            await asyncio.to_thread(self.knowledge.hear, visitor.customer, query)
+        if at is not None:  # heard, and never answered: the service was killed in between
+            query, before = before[at], (*earlier, *before[:at])
+            yield Said(query)
+        else:
+            before = (*earlier, *before)
+            query = Turn(name, conversation, "customer", text, self.clock.now(), by=visitor.customer)
+            yield await self._kept(Said(query))
+            await self._implicit(query, before)
+            if visitor.customer:
+                await asyncio.to_thread(self.knowledge.hear, visitor.customer, query)
         handoff = await asyncio.to_thread(self.desk.of, conversation)
         if handoff is not None and handoff.stage == "claimed":
             return  # a person is there, and has heard it by the feed

@@ -1,7 +1,7 @@
 """A stream of what happens, that can be left and taken up again without losing a word.
 
-What was missed comes from the store, a reply that is being given comes as far as it goes, and then everything as it
-happens. Whoever reads too slowly is let go and comes back by the same way.
+What was missed comes from the store, with where a hand-over stands and the reply that is being given as far as it
+goes, and then everything as it happens. Whoever reads too slowly is let go and comes back by the same way.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 
-from endcloud.serving.events import Event, Piece, Said
+from endcloud.serving.events import Called, Event, Piece, Said
 from endcloud.serving.feed import EVERYTHING
 from endcloud.serving.service import Service
 from endcloud.web.streams import ALIVE
@@ -25,9 +25,12 @@ async def conversation_events(
     with service.feed.listen(conversation) as news:
         speaking = service.open_reply(conversation)
         turns = await asyncio.to_thread(service.conversations.turns, conversation, after)
+        handoff = await asyncio.to_thread(service.desk.of, conversation)
         seen = {turn.id for turn in turns}
         for turn in turns:
             yield event_bytes(Said(turn), staff=staff)
+        if handoff is not None:  # a page that comes back must know whether a person is there
+            yield event_bytes(Called(handoff), staff=staff)
         if speaking is not None and speaking[0].turn not in seen:
             for event in speaking:
                 yield event_bytes(event, staff=staff)
