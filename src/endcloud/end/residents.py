@@ -23,9 +23,9 @@ from transformers import PreTrainedModel
 
 from endcloud.end import versions as version_files
 from endcloud.end.adapters import PROMPT_KEY, attach, check_state
-from endcloud.end.base_model import BaseModel, key_value_shape
+from endcloud.end.base_model import BaseModel
 from endcloud.end.methods import LoRA
-from endcloud.end.slots import Stretch
+from endcloud.end.slots import Stretch, stretch_of
 from endcloud.protocols import Versions
 
 BASE = "base"
@@ -79,7 +79,7 @@ class Residents:
         method, state = version_files.method_of(version), version_files.weights_of(path)
         fresh = attach(self.base, method)
         check_state(fresh.served_state(), state)
-        front = None if isinstance(method, LoRA) else self._stretch(state[PROMPT_KEY])
+        front = None if isinstance(method, LoRA) else stretch_of(self.base.model, state[PROMPT_KEY])
         resident = Resident(
             digest,
             digest if isinstance(method, LoRA) else "",
@@ -180,10 +180,3 @@ class Residents:
             self._peft.delete_adapter(resident.adapter)
         else:
             self._peft = None  # PEFT cannot do without its last adapter; the next LoRA gets a tree of its own
-
-    def _stretch(self, flat: torch.Tensor) -> Stretch:
-        """The key/values of a prompt method, from PEFT's layout (virtual tokens, layers · 2 · heads · head size)."""
-        layers, heads, size = key_value_shape(self.base.model)
-        moved = flat.to(self.base.device, self.base.model.dtype)
-        tensors = moved.view(flat.shape[0], layers * 2, heads, size).permute(1, 2, 0, 3)
-        return Stretch(tensors[0::2], tensors[1::2])

@@ -39,6 +39,13 @@ class Stretch:
         return Stretch(self.keys[:, :, columns:], self.values[:, :, columns:])
 
 
+def stretch_of(model: PreTrainedModel, flat: torch.Tensor) -> Stretch:
+    """The key/values of a prompt method, from PEFT's layout (virtual tokens, layers · 2 · heads · head size)."""
+    layers, heads, size = key_value_shape(model)
+    tensors = flat.to(model.device, model.dtype).view(flat.shape[0], layers * 2, heads, size).permute(1, 2, 0, 3)
+    return Stretch(tensors[0::2], tensors[1::2])
+
+
 class Slots:
     """The cache of all replies in flight, on the model's device and in its precision.
 

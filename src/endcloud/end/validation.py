@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 
@@ -10,8 +11,10 @@ from endcloud.end.adapters import Adapter
 from endcloud.end.batches import Batch, make_batch, pack
 from endcloud.end.chat_format import ChatFormat, Tokenized, with_system
 from endcloud.end.checkpoint import TrainingLog
-from endcloud.end.decoding import decode_all, stop_ids_of
+from endcloud.end.continuous import ContinuousBatch, Row, draw_all, generator, stop_ids_of
 from endcloud.end.methods import TrainingPlan
+from endcloud.end.residents import Resident
+from endcloud.end.slots import stretch_of
 from endcloud.types import Message, Sampling
 
 _PROBE_TOKENS = 64
@@ -40,15 +43,27 @@ class Validation:
                 sums = [loss(adapter, batch) for batch in self.batches]
                 log.validation.append((step, sum(float(one) for one, _ in sums) / sum(weight for _, weight in sums)))
             if self.probe:
-                stop_ids = stop_ids_of(chat_format, adapter.model)
-                drafts = decode_all(
-                    adapter.model, adapter.key_values(), self.probe, Sampling(max_tokens=_PROBE_TOKENS), stop_ids
-                )
-                log.replies.append((step, [chat_format.text_of(draft.ids) for draft in drafts]))
+                log.replies.append((step, answers(adapter, chat_format, self.probe)))
 
     def improved(self, log: TrainingLog) -> bool:
         """Whether the newest loss is the lowest so far; true where there is nothing to judge by."""
         return not self.batches or log.validation[-1][1] <= min(loss for _, loss in log.validation)
+
+
+def answers(adapter: Adapter, chat_format: ChatFormat, prompts: Sequence[Sequence[int]]) -> list[str]:
+    """The likeliest replies of a version that is being trained, drawn as the engine draws those of finished ones."""
+    key_values = adapter.key_values()
+    front = None if key_values is None else stretch_of(adapter.model, key_values)
+    itself = Resident("in training", "", front, "", 0)
+
+    def forward(_: Sequence[Resident], **inputs: Any) -> torch.Tensor:
+        logits: torch.Tensor = adapter.model(**inputs).logits
+        return logits
+
+    sampling = Sampling(max_tokens=_PROBE_TOKENS)
+    rows = [Row(prompt, itself, sampling, generator(None)) for prompt in prompts]
+    draw_all(ContinuousBatch(adapter.model, forward, stop_ids_of(chat_format, adapter.model), prefix_tokens=0), rows)
+    return [chat_format.text_of(row.ids) for row in rows]
 
 
 def probe_prompts(

@@ -15,7 +15,7 @@ from endcloud.end.base_model import BaseModel
 from endcloud.end.chat_format import IGNORED, ChatFormat
 from endcloud.end.chatglm.sentencepiece_model import read_sentencepiece
 from endcloud.end.chatglm.tokenizer import SPECIAL_TOKENS, convert_tokenizer
-from endcloud.end.decoding import stop_ids_of
+from endcloud.end.continuous import stop_ids_of
 from endcloud.errors import ModelError
 from endcloud.testing.tiny_base import tiny_example
 from endcloud.types import Message
