@@ -21,6 +21,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from endcloud import whole_files
 from endcloud.errors import SettingsError
+from endcloud.serving_settings import ServingSettings
 
 FILE_NAME = "endcloud.toml"
 
@@ -229,6 +230,7 @@ class Settings(BaseSettings):
     cloud: CloudSettings = Field(default_factory=lambda: CloudSettings())
     end: EndSettings = Field(default_factory=lambda: EndSettings())
     scoring: ScoringSettings = Field(default_factory=lambda: ScoringSettings())
+    serving: ServingSettings = Field(default_factory=lambda: ServingSettings())
     store: StoreSettings = Field(default_factory=lambda: StoreSettings())
 
     @classmethod

@@ -24,8 +24,10 @@ from endcloud.cli import (
     experiment,
     import_models,
     init,
+    keys,
     review,
     scorers,
+    serve,
     status,
     teach,
     train,
@@ -40,7 +42,7 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode="rich",
     help="A small model answers the shop's customers on its own machine; a large one in the cloud teaches it.",
-    epilog="The loop: init ▸ corpus ▸ teach ▸ train ▸ evaluate ▸ versions promote ▸ chat. All of it: `endcloud demo`.",
+    epilog="The loop: init ▸ corpus ▸ teach ▸ train ▸ evaluate ▸ versions promote ▸ serve. All of it: `endcloud demo`.",
 )
 
 _INTERRUPTED = 130
@@ -54,7 +56,9 @@ app.command(rich_help_panel=_LOOP)(train.train)
 app.command(rich_help_panel=_LOOP)(evaluate.evaluate)
 app.add_typer(versions.app, name="versions", rich_help_panel=_LOOP)
 app.command(rich_help_panel=_LOOP)(chat.chat)
+app.command(rich_help_panel=_LOOP)(serve.serve)
 app.command(rich_help_panel=_ANY_TIME)(demo.demo)
+app.add_typer(keys.app, name="keys", rich_help_panel=_ANY_TIME)
 app.add_typer(review.app, name="review", rich_help_panel=_ANY_TIME)
 app.add_typer(experiment.app, name="experiment", rich_help_panel=_ANY_TIME)
 app.add_typer(import_models.app, name="import", rich_help_panel=_ANY_TIME)

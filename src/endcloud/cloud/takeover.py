@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from endcloud.cloud.budget import Prices
@@ -28,10 +28,10 @@ class TakeOver:
     labels: Labels
     prices: Prices
     terms: str = ""
+    name: str = field(init=False)
 
-    @property
-    def name(self) -> str:
-        return self.teacher.cloud.name
+    def __post_init__(self) -> None:
+        self.name = self.teacher.cloud.name
 
     def affordable(self) -> bool:
         """Whether there is money left at all; a single call may still be too dear."""

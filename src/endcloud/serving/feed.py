@@ -46,6 +46,13 @@ class Feed:
                     queue.put_nowait(None)
                     self._listeners[name].discard(queue)
 
+    def close(self) -> None:
+        """Lets every listener go; a page comes back by itself when there is somebody to come back to."""
+        for queues in list(self._listeners.values()):
+            for queue in list(queues):
+                if not queue.full():
+                    queue.put_nowait(None)
+
     @property
     def listeners(self) -> int:
         return sum(len(queues) for queues in self._listeners.values())

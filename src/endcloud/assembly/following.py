@@ -1,0 +1,148 @@
+"""Follows a shop while it is served: the version in service, the list of forbidden words, the rules.
+
+A thread looks once a second. A newly promoted version is loaded beside the one that answers and takes over when it
+is ready; requests under way end with the version they began with. What cannot be loaded or read changes nothing, is
+said once, and is tried again when it changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from pathlib import Path
+from threading import Event, Thread
+from typing import TYPE_CHECKING, Any
+
+from endcloud.errors import EndcloudError
+
+if TYPE_CHECKING:
+    from endcloud.assembly.shop import Shop
+    from endcloud.end.generation import LocalEndModel
+    from endcloud.serving.confidence import Confidence
+    from endcloud.serving.release import Check
+    from endcloud.serving.router import EndRoute
+
+_LOOK_SECONDS = 1.0
+
+
+class Follower(AbstractContextManager["Follower"]):
+    """What of a service changes while it runs. `checks` is one list for its whole life, changed in place."""
+
+    def __init__(self, shop: Shop, model: LocalEndModel) -> None:
+        self._shop = shop
+        self.model = model
+        self.checks: list[Check] = _checks(shop)
+        self._route = self._route_of(model)
+        self._refused = ""
+        self._files = _stamps(shop, model.version)
+        self._ended = Event()
+        self._thread = Thread(target=self._follow, name="shop follower", daemon=True)
+
+    @classmethod
+    def of(cls, shop: Shop) -> Follower:
+        """Loads the version in service. Raises VersionError or ModelError where it cannot answer."""
+        write_word_list(shop)
+        return cls(shop, shop.end_model())
+
+    def __enter__(self) -> Follower:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join()
+        self.model.engine.close()
+
+    def end(self) -> EndRoute:
+        """The end model as the next request meets it."""
+        return self._route
+
+    def _follow(self) -> None:
+        while not self._ended.wait(_LOOK_SECONDS):
+            self._trying(self._follow_version)
+            self._trying(self._follow_files)
+
+    def _trying(self, step: Callable[[], None]) -> None:
+        try:
+            step()
+        except EndcloudError as error:
+            self._shop.progress.say(f"The service goes on as it was: {error}")
+        except Exception as error:  # the thread must outlive whatever a file or a model does
+            self._shop.progress.say(f"The service goes on as it was: {type(error).__name__} while following the shop.")
+
+    def _follow_version(self) -> None:
+        active = self._shop.versions.active() or "base"
+        if active in (self.model.version, self._refused):
+            return
+        self._refused = active  # until it answers; a version that cannot is not tried every second
+        model = self.model.at(active)
+        self._route = self._route_of(model)
+        self.model, self._refused = model, ""
+        self._shop.progress.say(f"Version {self._shop.version_name(active)} answers from now on.")
+
+    def _follow_files(self) -> None:
+        stamps = _stamps(self._shop, self.model.version)
+        if stamps == self._files:
+            return
+        self._files = stamps
+        for name in ("policies", "catalogue"):
+            self._shop.__dict__.pop(name, None)  # read again at next use
+        self.checks[:] = _checks(self._shop)
+        self._route = self._route_of(self.model)
+
+    def _route_of(self, model: LocalEndModel) -> EndRoute:
+        """A version in clear text, with its judge."""
+        from endcloud.assembly.escalation import confidence_of, nearness_of, relevance_of
+        from endcloud.privacy.masked_chat import MaskedChat
+        from endcloud.serving.confidence import Uncalibrated
+        from endcloud.serving.router import EndRoute
+
+        chat, name = MaskedChat(model, self._shop.masker), model.version
+        confidence = confidence_of(self._shop, name)
+        judge = overridden(self._shop, confidence)
+        if isinstance(confidence, Uncalibrated):  # it looks at neither nearness nor relevance
+            return EndRoute(chat, name, judge)
+        return EndRoute(chat, name, judge, nearness_of(self._shop, name), relevance_of(self._shop))
+
+
+def overridden(shop: Shop, confidence: Confidence) -> Confidence:
+    """The judge with what the operator wants otherwise."""
+    settings = shop.settings.serving
+    wanted: dict[str, Any] = {"accept": settings.accept, "held_back": settings.held_back}
+    changed = {name: value for name, value in wanted.items() if value is not None}
+    return replace(confidence, **changed) if changed else confidence  # type: ignore[type-var]
+
+
+def write_word_list(shop: Shop) -> None:
+    """Gives a shop the shipped list of forbidden words to edit, where it has none."""
+    from endcloud import whole_files
+    from endcloud.serving.word_list import shipped
+
+    path = word_list_path(shop)
+    if not path.exists():
+        whole_files.write(path, shipped())
+
+
+def word_list_path(shop: Shop) -> Path:
+    from endcloud.serving.word_list import FILE_NAME
+
+    return shop.directory.root / FILE_NAME
+
+
+def _checks(shop: Shop) -> list[Check]:
+    """What every reply must pass: the shop's forbidden words, and the facts of its rules and goods."""
+    from endcloud.serving.release import StatedFacts
+    from endcloud.serving.word_list import read
+
+    goods = tuple(row.text for row in shop.catalogue.rows)
+    return [read(word_list_path(shop)), StatedFacts((*shop.policies.lines, *goods))]
+
+
+def _stamps(shop: Shop, version: str) -> tuple[tuple[int, int], ...]:
+    """When the files that a service follows were last changed, and how long they are."""
+    from endcloud.assembly.escalation import calibration_path
+
+    directory = shop.directory
+    paths = (word_list_path(shop), directory.policies, directory.catalogue, calibration_path(shop, version))
+    return tuple((path.stat().st_mtime_ns, path.stat().st_size) if path.exists() else (0, 0) for path in paths)

@@ -1,0 +1,129 @@
+"""A shop's service put together: models, checks, knowledge and store behind one web application.
+
+The service follows the shop while it runs: a version that is promoted, an edited list of forbidden words or policy
+takes effect within a second or two, without a restart and without disturbing an answer under way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from endcloud.errors import SettingsError, UsageError
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+    from endcloud.assembly.shop import Shop
+    from endcloud.protocols import Clock
+    from endcloud.serving.knowledge import CustomerKnowledge
+    from endcloud.serving.office import OfficeHours
+    from endcloud.serving.router import CloudRoute, Wording
+    from endcloud.serving.service import Service
+    from endcloud.store.keys import StoredKeys
+
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+@dataclass(frozen=True)
+class Running:
+    """A shop's service, ready to be served."""
+
+    app: FastAPI
+    service: Service
+
+
+@contextmanager
+def running(shop: Shop) -> Iterator[Running]:
+    """The service of a shop, alone on it. Raises LockedError where another process serves it already."""
+    from endcloud.assembly.following import Follower
+    from endcloud.assembly.service_web import application
+    from endcloud.cloud.retry import WallClock
+    from endcloud.serving.router import Router
+    from endcloud.serving.service import Service
+    from endcloud.store.conversations import StoredConversations
+    from endcloud.store.desk import StoredDesk
+    from endcloud.store.feedback import StoredFeedbacks
+
+    clock = WallClock()
+    with shop.directory.lock("serve"), Follower.of(shop) as follower:
+        router = Router(follower.end, cloud_route(shop, clock), follower.checks, clock, wording_of(shop))
+        service = Service(
+            router,
+            StoredConversations(shop.database),
+            StoredFeedbacks(shop.database),
+            StoredDesk(shop.database),
+            knowledge_of(shop),
+            office_hours(shop),
+            clock,
+            sampling=shop.sampling,
+        )
+        yield Running(application(shop, service, follower, clock), service)
+
+
+def refuse_open_door(shop: Shop, host: str) -> None:
+    """Raises UsageError where the service would be open to the network and nobody has made a key."""
+    if host in _LOOPBACK or any(key.revoked is None for key in keys_of(shop).all()):
+        return
+    raise UsageError(
+        f"Listening on {host!r} opens the service to the network, and no key has been made yet: make one with "
+        f"`endcloud keys make NAME --role admin --shop {shop.directory.root}`, or listen on 127.0.0.1."
+    )
+
+
+def keys_of(shop: Shop) -> StoredKeys:
+    from endcloud.store.keys import StoredKeys
+
+    return StoredKeys(shop.database)
+
+
+def cloud_route(shop: Shop, clock: Clock) -> CloudRoute:
+    """The way to the cloud in masked text, or the reason why there is none; a shop is served without one too."""
+    from endcloud.assembly.cloud import prices_of
+    from endcloud.cloud.takeover import TakeOver
+    from endcloud.privacy.masked_chat import MaskedChat
+    from endcloud.serving.breaker import CircuitBreaker
+    from endcloud.serving.router import CloudRoute
+
+    breaker = CircuitBreaker(clock)
+    if not shop.settings.serving.uploads:
+        return CloudRoute(None, lambda: False, breaker, "uploads are off")
+    try:
+        takeover = TakeOver(shop.teacher, shop.budget, shop.labels, prices_of(shop), shop.settings.cloud.terms)
+    except (SettingsError, UsageError) as error:
+        shop.progress.say(f"The cloud takes nothing over: {error}")
+        return CloudRoute(None, lambda: False, breaker, "no cloud is set up")
+    return CloudRoute(MaskedChat(takeover, shop.masker), takeover.affordable, breaker)
+
+
+def wording_of(shop: Shop) -> Wording:
+    """What the service itself says: the settings' sentences, the usual ones where they are empty."""
+    from dataclasses import replace
+
+    from endcloud.serving.router import Wording
+
+    settings = shop.settings.serving
+    own = {name: getattr(settings, name) for name in ("caution", "calling", "closed", "picture")}
+    return replace(Wording(), **{name: sentence for name, sentence in own.items() if sentence})
+
+
+def office_hours(shop: Shop) -> OfficeHours:
+    from endcloud.serving.office import OfficeHours
+
+    settings = shop.settings.serving
+    return OfficeHours.parse(settings.office_hours, settings.office_days, settings.time_zone)
+
+
+def knowledge_of(shop: Shop) -> CustomerKnowledge:
+    """What is known of customers, counted in the end model's own tokens."""
+    from endcloud.serving.knowledge import CustomerKnowledge
+    from endcloud.store.customers import StoredCustomers
+
+    tokenizer = shop.base.tokenizer
+
+    def tokens(text: str) -> int:
+        return len(tokenizer.encode(text, add_special_tokens=False, split_special_tokens=True))
+
+    return CustomerKnowledge(StoredCustomers(shop.database), tokens, shop.settings.serving.memory_tokens)

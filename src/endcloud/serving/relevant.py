@@ -1,0 +1,90 @@
+"""Which of the things known of a customer bear on a question, within a budget of tokens.
+
+A memory has a topic, and a topic has the words by which questions call for it: who asks 几天到 wants the city known,
+who asks 穿多大 the height. A small model's prompt is short, and a line that does not help misleads.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from endcloud.serving.remembering import TOPICS
+from endcloud.store.customers import Memory
+
+_CALLED_FOR: Mapping[str, re.Pattern[str]] = {
+    topic: re.compile(pattern, re.IGNORECASE)
+    for topic, pattern in {
+        "height": r"码|尺寸|多大|大小|穿|合适|合身|长度|size|fit",
+        "weight": r"码|尺寸|多大|大小|穿|合适|合身|size|fit",
+        "size": r"码|尺寸|多大|大小|穿|合适|合身|老样子|跟上次|size|fit",
+        "shoe size": r"鞋|码|脚|shoe|size",
+        "courier": r"快递|发货|物流|发什么|寄|老样子|courier|ship|deliver",
+        "city": r"到|送|寄|发货|快递|运费|邮费|包邮|几天|多久|我(?:这|们)|这边|ship|deliver|postage|arrive",
+        "skin": r"皮|肤|适合|刺激|敏感|面料|材质|skin",
+        "allergy": r"过敏|材质|面料|成分|适合|填充|allerg|material",
+        "colour": r"色|款|推荐|colou?r",
+        "household": r"适合|安全|推荐|宝宝|孩子|老人|猫|狗|safe",
+    }.items()
+}
+_WORD = re.compile(r"[一-鿿]{2}|[A-Za-z]{3,}|\d{3,}")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One thing known: how the prompt names it, its value, and what it was called for by."""
+
+    name: str
+    value: str
+    topic: str = ""
+
+    @property
+    def text(self) -> str:
+        return f"{self.name}：{self.value}"
+
+
+def lines_of(memories: Sequence[Memory], facts: Mapping[str, Any]) -> tuple[Line, ...]:
+    """All that is known: what the shop's system tells first, since it is surer, then memories, newest first."""
+    told = [Line(str(name), shown) for name, value in facts.items() if (shown := _shown(value))]
+    return (*told, *(Line(TOPICS.get(memory.topic, memory.topic), memory.text, memory.topic) for memory in memories))
+
+
+def chosen(lines: Sequence[Line], query: str, tokens: Callable[[str], int], budget: int) -> tuple[str, ...]:
+    """The lines that bear on the query, the nearest first, as many as the budget takes."""
+    scored = [(relevance(line, query), -at, line) for at, line in enumerate(lines)]
+    kept: list[str] = []
+    for score, _, line in sorted(scored, key=lambda item: item[:2], reverse=True):
+        cost = tokens(line.text)
+        if score > 0 and cost <= budget:
+            kept.append(line.text)
+            budget -= cost
+    return tuple(kept)
+
+
+def relevance(line: Line, query: str) -> float:
+    """0 for a line that has nothing to do with the query; a called-for topic counts most."""
+    called = _CALLED_FOR.get(line.topic)
+    points = 2.0 if called is not None and called.search(query) else 0.0
+    asked = _pairs(query)
+    shared = asked & _pairs(line.text)
+    return points + len(shared) / max(1, len(asked))
+
+
+def _pairs(text: str) -> frozenset[str]:
+    """Neighbouring characters and whole words: what a text is about, roughly."""
+    chinese = re.sub(r"[^一-鿿]", " ", text)
+    pairs = {chinese[at : at + 2] for at in range(len(chinese) - 1)}
+    return frozenset(pair for pair in pairs if " " not in pair) | {w.lower() for w in _WORD.findall(text)}
+
+
+def _shown(value: Any) -> str:
+    """A value of the shop's system in words: lists joined, empty ones left out."""
+    if isinstance(value, Mapping):
+        return "，".join(f"{name}{_shown(inner)}" for name, inner in value.items())
+    if isinstance(value, list | tuple):
+        return "；".join(_shown(item) for item in value)
+    if isinstance(value, bool):
+        return "是" if value else "否"
+    return "" if value is None else " ".join(str(value).split())
