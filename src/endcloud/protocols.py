@@ -265,6 +265,10 @@ class Conversations(Protocol):
 
     def turn(self, name: str) -> Turn | None: ...
 
+    def of_customer(self, customer: str) -> list[str]:
+        """The conversations of a customer, oldest first."""
+        ...
+
     def replies_since(self, since: datetime) -> list[Turn]:
         """Every reply from `since` on, whoever gave it, oldest first."""
         ...
@@ -282,6 +286,10 @@ class Feedbacks(Protocol):
         ...
 
     def of(self, turn: str) -> list[Feedback]: ...
+
+    def within(self, conversation: str) -> list[Feedback]:
+        """All that was said of a conversation's replies, oldest first."""
+        ...
 
     def since(self, since: datetime) -> list[Feedback]:
         """All feedback from `since` on, oldest first."""

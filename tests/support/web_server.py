@@ -8,26 +8,36 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 import uvicorn
 from fastapi import FastAPI
 
+from endcloud.cloud.budget import Prices
+from endcloud.scoring.dual import DualScorer
 from endcloud.serving.breaker import CircuitBreaker
 from endcloud.serving.confidence import Uncalibrated
 from endcloud.serving.office import OfficeHours
 from endcloud.serving.release import ForbiddenWords
 from endcloud.serving.router import CloudRoute, EndRoute, Router
 from endcloud.serving.service import Service
+from endcloud.store.budget import StoredBudget
+from endcloud.store.canned_replies import CannedReplies
 from endcloud.store.conversations import StoredConversations
 from endcloud.store.database import Database, sqlite_url
 from endcloud.store.desk import StoredDesk
 from endcloud.store.feedback import StoredFeedbacks
 from endcloud.store.keys import ROLES, StoredKeys
+from endcloud.store.ledger import StoredLedger
+from endcloud.store.versions import StoredVersions
 from endcloud.testing.fixed_clock import FixedClock
+from endcloud.testing.memory_versions import MemoryVersions
+from endcloud.testing.overlap_scorer import OverlapScorer
 from endcloud.testing.scripted_model import Line, ScriptedModel
-from endcloud.types import Turn
+from endcloud.types import AdapterVersion, Turn
 from endcloud.web.app import WebSettings, create_app
+from endcloud.web.back_office import BackOffice
 from endcloud.web.tokens import Tokens
 
 REPLIES: dict[str, Line | str] = {
@@ -59,6 +69,8 @@ class Served:
     end: ScriptedModel
     cloud: ScriptedModel
     clock: FixedClock
+    shelf: Shelf
+    database: Database
 
     def client(self, role: str = "", token: str = "") -> httpx.Client:
         shown = token or self.keys.get(role, "")
@@ -77,11 +89,16 @@ class Served:
 
 @contextmanager
 def serving(
-    folder: Path, *, replies: Mapping[str, Line | str] = REPLIES, settings: WebSettings | None = None, port: int = 0
+    folder: Path,
+    *,
+    replies: Mapping[str, Line | str] = REPLIES,
+    settings: WebSettings | None = None,
+    port: int = 0,
+    clock: FixedClock | None = None,
 ) -> Iterator[Served]:
     """A server over the store in `folder`; begun again there, it goes on with what is in it."""
     database = Database(sqlite_url(folder / "store.db"))
-    clock = FixedClock()
+    clock = clock or FixedClock()
     end, cloud = ScriptedModel(replies, "end"), ScriptedModel({"": "云端的回答"}, "cloud")
     router = Router(
         lambda: EndRoute(end, "v1", Uncalibrated(2, accept=0.5)),
@@ -98,16 +115,69 @@ def serving(
         OfficeHours.parse("00:00-24:00", "1234567", "UTC"),
         clock,
     )
+    shelf = Shelf(database)
     keys = StoredKeys(database)
     made = {role: keys.make(f"the {role} {len(keys.all())}", role) for role in ROLES}
     chosen = settings or WebSettings(answers=4, allowed_origins=("https://shop.example",))
-    server, url, thread = _served(create_app(service, keys, Tokens(b"secret", clock), chosen), port)
+    office = _back_office(database, folder, shelf)
+    server, url, thread = _served(create_app(service, keys, Tokens(b"secret", clock), chosen, office), port)
     try:
-        yield Served(url, made, service, end, cloud, clock)
+        yield Served(url, made, service, end, cloud, clock, shelf, database)
     finally:
         server.should_exit = True
         thread.join(timeout=30)
         database.close()
+
+
+class Shelf:
+    """Adapter versions without directories, and what the store says of them."""
+
+    def __init__(self, database: Database) -> None:
+        self._files = MemoryVersions()
+        self.versions = StoredVersions(database, self._files)
+
+    def add(self, digest: str, method: str, final_score: float | None = None) -> None:
+        version = AdapterVersion(digest, "base", method, "", ("e1", "e2"), {})
+        self._files.add(version)
+        self.versions.add(version)
+        if final_score is not None:
+            self.versions.measure(digest, {"final_score": final_score})
+
+    def rows(self) -> list[dict[str, Any]]:
+        return [
+            {
+                "version": version.digest,
+                "method": version.method,
+                "examples": len(version.examples),
+                "standing": self.versions.standing(version.digest),
+                "final_score": self.versions.metrics(version.digest).get("final_score"),
+                "parent": version.parent,
+                "since": self.versions.history(version.digest)[-1][0].isoformat(),
+                "reason": self.versions.history(version.digest)[-1][2],
+            }
+            for version in self.versions.all()
+        ]
+
+    def promote(self, version: str, reason: str) -> str:
+        digest = self.versions.get(version).digest
+        self.versions.stand(digest, "active", reason)
+        return digest
+
+    def roll_back(self, reason: str) -> str:
+        return self.versions.withdraw(reason)
+
+
+def _back_office(database: Database, folder: Path, shelf: Shelf) -> BackOffice:
+    scorer = OverlapScorer()
+    return BackOffice(
+        shelf,
+        StoredBudget(database, 5.0),
+        Prices(1.0, 0.1, 4.0).of,
+        "USD",
+        StoredLedger(database),
+        CannedReplies(folder / "canned_replies.toml"),
+        DualScorer(scorer, scorer),
+    )
 
 
 def _served(app: FastAPI, port: int) -> tuple[uvicorn.Server, str, threading.Thread]:

@@ -13,10 +13,10 @@ from fastapi.routing import APIRoute
 from web_conversation import heard, reply_of, say
 from web_server import Served, serving
 
-from endcloud.web import completions, customer_api, health, staff_api
+from endcloud.web import completions, console_api, customer_api, dashboard_api, health, review_api, staff_api
 from endcloud.web.access import CSRF_HEADER, STAFF, roles_of
 
-PARTS = (completions, customer_api, health, staff_api)
+PARTS = (completions, console_api, customer_api, dashboard_api, health, review_api, staff_api)
 
 
 def test_words_are_acknowledged_and_the_reply_comes_by_the_events(served: Served) -> None:
@@ -176,7 +176,7 @@ def test_every_route_opens_to_its_roles_and_to_nobody_else(served: Served, role:
         for method, path, roles in every_route():
             assert roles, f"{method} {path} states no role"
             allowed = bool(roles & {"anyone", role}) or (role == "admin" and bool(roles & set(STAFF)))
-            address = path.format(conversation="c0", turn="t0")
+            address = path.format(conversation="c0", turn="t0", table="routes", version="v0")
             if (method, path) == ("POST", "/console/session"):
                 continue  # open to anyone, and refuses by itself what is no staff key
             with client.stream(method, address, json={}) as response:

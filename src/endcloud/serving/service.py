@@ -175,6 +175,11 @@ class Service:
             suggested=suggested if suggested != text else "",
         )
         await self._keep(said)
+        if said.suggested:  # what was suggested against what was sent: the agent has corrected the model
+            changed = Feedback(
+                f"correction:{said.id}", said.id, conversation, "correction", "agent", agent, said.at, None, text
+            )
+            await self.note(changed)
         return said
 
     async def draft(self, conversation: str) -> str:

@@ -35,6 +35,10 @@ class StoredFeedbacks:
         """All that was said of one reply, oldest first."""
         return self._found(select(FeedbackRow.__table__).where(FeedbackRow.turn == turn))
 
+    def within(self, conversation: str) -> list[Feedback]:
+        """All that was said of a conversation's replies, oldest first."""
+        return self._found(select(FeedbackRow.__table__).where(FeedbackRow.conversation == conversation))
+
     def since(self, since: datetime) -> list[Feedback]:
         """All feedback from `since` on, oldest first."""
         return self._found(select(FeedbackRow.__table__).where(FeedbackRow.at >= since.astimezone(UTC)))

@@ -1,0 +1,77 @@
+"""What console and dashboard get of a shop: its versions, money, uploads, canned replies and scorer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from endcloud.errors import EndcloudError
+
+if TYPE_CHECKING:
+    from endcloud.assembly.shop import Shop
+    from endcloud.types import Score
+    from endcloud.web.back_office import BackOffice
+
+
+def back_office_of(shop: Shop) -> BackOffice:
+    """The parts, each loaded when it is first looked at: a scorer may be a large model that nobody asks for."""
+    from endcloud.assembly.cloud import prices_of
+    from endcloud.store.canned_replies import CannedReplies
+    from endcloud.web.back_office import BackOffice
+
+    try:
+        price = prices_of(shop).of
+    except EndcloudError:  # no cloud is set up, or it has no price: nothing can be said of what was saved
+        price = None
+    return BackOffice(
+        adapters=ShopAdapters(shop),
+        money=shop.budget,
+        price=price,
+        currency=shop.settings.cloud.currency,
+        uploads=shop.ledger,
+        canned=CannedReplies(shop.directory.root / "canned_replies.toml"),
+        judge=LateJudge(shop),
+        poor=shop.settings.scoring.poor,
+    )
+
+
+class ShopAdapters:
+    """The adapter versions of a shop (`web.back_office.Adapters`)."""
+
+    def __init__(self, shop: Shop) -> None:
+        self._shop = shop
+
+    def rows(self) -> list[dict[str, Any]]:
+        """One row a version, with when and why it has its standing."""
+        return [self._row(version.digest) for version in self._shop.versions.all()]
+
+    def promote(self, version: str, reason: str) -> str:
+        """Checks a version and puts it into service."""
+        return self._shop.put_into_service(version, reason)
+
+    def roll_back(self, reason: str) -> str:
+        """Takes the version in service out for cause."""
+        return self._shop.roll_back(reason)
+
+    def _row(self, digest: str) -> dict[str, Any]:
+        history = self._shop.versions.history(digest)
+        at, _, reason = history[-1] if history else ("", "", "")
+        return self._shop.describe(self._shop.versions.get(digest)) | {
+            "since": at.isoformat() if not isinstance(at, str) else at,
+            "reason": reason,
+        }
+
+
+class LateJudge:
+    """The shop's scorer (`web.back_office.Judge`), made when the first reply is to be judged."""
+
+    def __init__(self, shop: Shop) -> None:
+        self._shop = shop
+
+    def score_all(
+        self, queries: Sequence[str], end_replies: Sequence[str | None], cloud_replies: Sequence[str | None]
+    ) -> list[Score]:
+        return self._shop.scorer.score_all(queries, end_replies, cloud_replies)
+
+    def final(self, score: Score) -> float | None:
+        return self._shop.scorer.final(score)
