@@ -6,16 +6,15 @@ Source: sentencepiece_model.proto of google/sentencepiece.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from endcloud.errors import ModelError
+from endcloud.protobuf_fields import fields
 
 NORMAL, UNKNOWN, CONTROL, USER_DEFINED, UNUSED, BYTE = 1, 2, 3, 4, 5, 6
 """Kinds of pieces."""
 
 _BPE = 2
-_Field = tuple[int, int | bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +38,10 @@ class SentencePieceModel:
 def read_sentencepiece(data: bytes) -> SentencePieceModel:
     """Raises ModelError where it is no SentencePiece file, or one of another kind than ChatGLM3's."""
     try:
-        fields = list(_fields(data))
-        pieces = tuple(_piece(_bytes(value)) for number, value in fields if number == 1)
-        trainer = dict(_fields(b"".join(_bytes(value) for number, value in fields if number == 2)))
-        normalizer = dict(_fields(b"".join(_bytes(value) for number, value in fields if number == 3)))
+        parts = list(fields(data))
+        pieces = tuple(_piece(_bytes(value)) for number, value in parts if number == 1)
+        trainer = dict(fields(b"".join(_bytes(value) for number, value in parts if number == 2)))
+        normalizer = dict(fields(b"".join(_bytes(value) for number, value in parts if number == 3)))
     except (ValueError, IndexError, KeyError, struct.error) as error:
         raise ModelError(f"The tokenizer.model is no SentencePiece file ({error}); download it again.") from error
     if not pieces:
@@ -76,45 +75,9 @@ def _check(model: SentencePieceModel, kind: int, suffix: bool) -> None:
 
 
 def _piece(data: bytes) -> Piece:
-    fields = dict(_fields(data))
-    (score,) = struct.unpack("<f", _bytes(fields.get(2, b"\0\0\0\0")))
-    return Piece(_bytes(fields[1]).decode(), score, int(fields.get(3, NORMAL)))
-
-
-def _fields(data: bytes) -> Iterator[_Field]:
-    """The fields of one message: number and value, which is an integer or the bytes of something longer."""
-    at = 0
-    while at < len(data):
-        key, at = _varint(data, at)
-        number, wire = key >> 3, key & 7
-        if wire == 0:
-            value, at = _varint(data, at)
-            yield number, value
-            continue
-        if wire == 2:
-            size, at = _varint(data, at)
-        elif wire in (1, 5):
-            size = 8 if wire == 1 else 4
-        else:
-            raise ValueError(f"wire type {wire} at byte {at}")
-        if at + size > len(data):
-            raise ValueError(f"it ends within a field at byte {at}")
-        yield number, data[at : at + size]
-        at += size
-
-
-def _varint(data: bytes, at: int) -> tuple[int, int]:
-    """A variable-length integer and where it ends."""
-    value = shift = 0
-    while True:
-        byte = data[at]
-        at += 1
-        value |= (byte & 0x7F) << shift
-        shift += 7
-        if byte < 0x80:
-            return value, at
-        if shift > 63:
-            raise ValueError(f"an integer without an end at byte {at}")
+    said = dict(fields(data))
+    (score,) = struct.unpack("<f", struct.pack("<I", said.get(2, 0)))  # a float's four bytes come as a number
+    return Piece(_bytes(said[1]).decode(), score, int(said.get(3, NORMAL)))
 
 
 def _bytes(value: int | bytes) -> bytes:

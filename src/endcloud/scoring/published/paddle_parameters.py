@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from endcloud.errors import ModelError
-from endcloud.scoring.published.protobuf_fields import fields, signed, varint
+from endcloud.protobuf_fields import fields, signed, varint
 
 _TYPES: Mapping[int, np.dtype[np.generic]] = {
     2: np.dtype("<i4"), 3: np.dtype("<i8"), 4: np.dtype("<f2"), 5: np.dtype("<f4"), 6: np.dtype("<f8"),

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 
 from endcloud.errors import ModelError
-from endcloud.scoring.published.protobuf_fields import fields, varint
+from endcloud.protobuf_fields import fields, varint
 
 _MAGIC = 0xDB4775248B80FB57
 _FOOTER = 48

@@ -1,4 +1,4 @@
-"""The fields of a protocol-buffer message, without its schema: both old checkpoint formats keep their headers so."""
+"""The fields of a protocol-buffer message, without its schema: old checkpoints and tokenizers are kept so."""
 
 from __future__ import annotations
 
