@@ -60,6 +60,9 @@ class ServingSettings(BaseModel):
         "", description="What is said outside office hours, with {hours} in it; empty for the usual sentence."
     )
     picture: str = Field("", description="What is said to a picture; empty for the usual sentence.")
+    questions: tuple[Annotated[str, Field(min_length=1, max_length=40)], ...] = Field(
+        (), description="Questions that the chat offers to begin with; a click asks them."
+    )
     memory_tokens: int = Field(
         64,
         ge=0,
@@ -71,6 +74,10 @@ class ServingSettings(BaseModel):
         description="Who knows live facts (parcels, stock): the URL of the shop's own system, or a Python function as module:function. Empty: a person is called.",
     )
     lookup_seconds: float = Field(3.0, gt=0, le=60, description="How long a lookup may take before a person is called.")
+    lookup_phrased: bool = Field(
+        False,
+        description="Off: a lookup's answer is told to the customer in its own words. On: the end model puts it into its own; only for models large enough.",
+    )
     end_url: str = Field(
         "",
         description="An OpenAI-compatible server (vLLM, llama.cpp, SGLang) that answers in the end model's place; empty for the end model itself.",

@@ -193,10 +193,17 @@ def test_asking_again_speaks_of_the_reply_before(shop: Shop) -> None:
 
 
 def test_live_facts_come_from_the_lookup_or_a_person(shop: Shop) -> None:
-    shop.says("我的快递到哪了")
-    assert "您的包裹在杭州。" in shop.end.requests[-1].messages[0].content
+    answer = last(shop.says("我的快递到哪了"))
+    assert (answer.text, answer.route, answer.version) == ("您的包裹在杭州。", "end", "lookup")
+    assert shop.end.requests == []  # the shop's own system has answered, and a model could only spoil it
     events = shop.says("我的快递到哪了", BERT, "d")
     assert last(events).reason == "live facts that no lookup gives" and isinstance(events[-1], Called)
+
+
+def test_a_model_that_phrases_lookups_is_told_them_and_may_state_their_facts(shop: Shop) -> None:
+    shop.service.router.phrase_lookups = True
+    shop.says("我的快递到哪了")
+    assert "您的包裹在杭州。" in shop.end.requests[-1].messages[0].content
 
 
 def test_a_thumb_down_is_answered_by_the_cloud(shop: Shop) -> None:

@@ -49,7 +49,14 @@ def running(shop: Shop) -> Iterator[Running]:
 
     clock = WallClock()
     with shop.directory.lock("serve"), Follower.of(shop) as follower:
-        router = Router(follower.end, cloud_route(shop, clock), follower.checks, clock, wording_of(shop))
+        router = Router(
+            follower.end,
+            cloud_route(shop, clock),
+            follower.checks,
+            clock,
+            wording_of(shop),
+            shop.settings.serving.lookup_phrased,
+        )
         service = Service(
             router,
             StoredConversations(shop.database),
@@ -119,6 +126,7 @@ def office_hours(shop: Shop) -> OfficeHours:
 def knowledge_of(shop: Shop) -> CustomerKnowledge:
     """What is known of customers, counted in the end model's own tokens."""
     from endcloud.serving.knowledge import CustomerKnowledge
+    from endcloud.serving.lookup import lookup_of
     from endcloud.store.customers import StoredCustomers
 
     tokenizer = shop.base.tokenizer
@@ -126,4 +134,6 @@ def knowledge_of(shop: Shop) -> CustomerKnowledge:
     def tokens(text: str) -> int:
         return len(tokenizer.encode(text, add_special_tokens=False, split_special_tokens=True))
 
-    return CustomerKnowledge(StoredCustomers(shop.database), tokens, shop.settings.serving.memory_tokens)
+    settings = shop.settings.serving
+    lookup = lookup_of(settings.lookup, settings.lookup_seconds) if settings.lookup else None
+    return CustomerKnowledge(StoredCustomers(shop.database), tokens, settings.memory_tokens, lookup)

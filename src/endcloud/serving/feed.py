@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from endcloud.serving.events import Event
@@ -24,6 +24,7 @@ class Feed:
 
     def __init__(self) -> None:
         self._listeners: dict[str, set[asyncio.Queue[Event | None]]] = defaultdict(set)
+        self.observers: list[Callable[[Event], None]] = []  # told at once; they must only count
 
     @contextmanager
     def listen(self, conversation: str) -> Iterator[asyncio.Queue[Event | None]]:
@@ -38,6 +39,8 @@ class Feed:
                 del self._listeners[conversation]
 
     def tell(self, event: Event) -> None:
+        for observe in self.observers:
+            observe(event)
         for name in (event.conversation, EVERYTHING):
             for queue in list(self._listeners.get(name, ())):
                 if queue.qsize() < _MOST_WAITING - 1:

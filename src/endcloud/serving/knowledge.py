@@ -6,17 +6,15 @@ What customers say is kept by topic in their own words, found by plain patterns 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from endcloud.serving.lookup import Lookup
 from endcloud.serving.relevant import chosen, lines_of
 from endcloud.serving.remembering import memories_in
 from endcloud.store.customers import Memory
 from endcloud.types import Turn
-
-Lookup = Callable[[str, str], Awaitable[str | None]]
-"""Asked with a customer (empty for a visitor) and a question about live facts; None where it does not know."""
 
 
 class Customers(Protocol):
@@ -57,8 +55,3 @@ class CustomerKnowledge:
         for topic, text in memories_in(turn.text):
             if (topic, text) not in known:
                 self.customers.remember(Memory(customer, topic, text, turn.id, turn.at))
-
-
-def private_words(memories: list[Memory], facts: Mapping[str, Any]) -> tuple[str, ...]:
-    """The values that are known of a customer, as they could be repeated in a reply."""
-    return tuple(line.value for line in lines_of(memories, facts))

@@ -12,7 +12,7 @@ import secrets
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from endcloud.errors import CloudError, EndcloudError
@@ -24,6 +24,9 @@ from endcloud.serving.release import Check, Release, Withheld
 from endcloud.types import Delta, Drawn, Finish, Message, Request, Sampling, Tokens, Turn
 
 _CAUTION = "caution: "
+_PERSONAL = "from what is known of the customer"
+_LOOKED_UP = "as the shop's own system says"
+"""Marks of replies that may hold what must not leave this machine, although nobody would mask it: 175, 顺丰, 金卡."""
 _ROLES: dict[str, Literal["user", "assistant"]] = {
     "customer": "user",
     "end": "assistant",
@@ -60,9 +63,19 @@ class Talk:
     @property
     def messages(self) -> tuple[Message, ...]:
         """The conversation as a model reads it: neighbours of one side merged, notices of the service left out."""
+        return self._merged(private=True)
+
+    @property
+    def shareable(self) -> tuple[Message, ...]:
+        """The conversation without the replies that were drawn from memory or a lookup: for a cloud."""
+        return self._merged(private=False)
+
+    def _merged(self, *, private: bool) -> tuple[Message, ...]:
         merged: list[Message] = []
         for turn in (*self.before, self.query):
             if turn.speaker == "shop" or not turn.text:
+                continue
+            if not private and (_PERSONAL in turn.reason or _LOOKED_UP in turn.reason):
                 continue
             role = _ROLES[turn.speaker]
             if merged and merged[-1].role == role:
@@ -125,6 +138,7 @@ class Router:
     checks: Sequence[Check]
     clock: Clock
     wording: Wording = field(default_factory=Wording)
+    phrase_lookups: bool = False
 
     async def answer(self, talk: Talk) -> AsyncGenerator[Event | NeedsPerson]:
         """Yields the events of one answer: pieces as they are released and turns when they are whole.
@@ -132,7 +146,13 @@ class Router:
         `NeedsPerson` comes last where a person is needed.
         """
         reasons: list[str] = []
+        if talk.told and not self.phrase_lookups:
+            yield Said(self._as_told(talk))
+            return
         for speak, why_not in ((self._end, None), (self._cloud, self.cloud.skipped)):
+            if talk.told and reasons:  # the end model could not say it; the shop's system already has
+                yield Said(self._as_told(talk))
+                return
             if why_not is not None and (skipped := why_not()):
                 reasons.append(f"cloud skipped: {skipped}")
                 continue
@@ -171,6 +191,7 @@ class Router:
 
     async def _end(self, talk: Talk, reason: str) -> AsyncGenerator[Event]:
         route = self.end()
+        reason = _PERSONAL if talk.about else reason
         reply = _Reply(talk, "end", route.version, Release(self.checks, talk.sources), self.clock, reason)
         async with aclosing(
             _speak(route.model.stream(self._asked(talk)), reply, _Judge(route, talk.query.text))
@@ -180,7 +201,7 @@ class Router:
 
     async def _cloud(self, talk: Talk, reason: str) -> AsyncGenerator[Event]:
         assert self.cloud.model is not None
-        request = Request(talk.messages, purpose="takeover", conversation=talk.query.id, sampling=talk.sampling)
+        request = Request(talk.shareable, purpose="takeover", conversation=talk.query.id, sampling=talk.sampling)
         reply = _Reply(talk, "cloud", self.cloud.model.name, Release(self.checks, talk.sources), self.clock, reason)
         try:
             async with aclosing(_speak(self.cloud.model.stream(request), reply)) as events:
@@ -193,16 +214,16 @@ class Router:
         self.cloud.breaker.succeeded()
 
     def _caution(self, talk: Talk, reason: str) -> Turn:
-        return Turn(
-            new_id("t"),
-            talk.query.conversation,
-            "end",
-            self.wording.caution,
-            self.clock.now(),
-            talk.query.id,
-            "end",
-            reason=f"{_CAUTION}{reason}",
-        )
+        return self._ready(talk, self.wording.caution, f"{_CAUTION}{reason}")
+
+    def _as_told(self, talk: Talk) -> Turn:
+        """A lookup's answer in its own words: it is the shop's, and a small model could only spoil it."""
+        return replace(self._ready(talk, "\n".join(talk.told), _LOOKED_UP), version="lookup")
+
+    def _ready(self, talk: Talk, text: str, reason: str) -> Turn:
+        """A reply that no model has drawn."""
+        query = talk.query
+        return Turn(new_id("t"), query.conversation, "end", text, self.clock.now(), query.id, "end", reason=reason)
 
 
 async def _speak(deltas: AsyncIterator[Delta], reply: _Reply, judge: _Judge | None = None) -> AsyncGenerator[Event]:

@@ -16,8 +16,21 @@ from fastapi.middleware.cors import CORSMiddleware
 
 from endcloud import __version__
 from endcloud.serving.service import Service
-from endcloud.web import completions, customer_api, failures, health, pages, staff_api
+from endcloud.web import (
+    completions,
+    console_api,
+    customer_api,
+    customers_api,
+    dashboard_api,
+    failures,
+    health,
+    metrics,
+    pages,
+    review_api,
+    staff_api,
+)
 from endcloud.web.access import Gate, Keys
+from endcloud.web.back_office import BackOffice
 from endcloud.web.limits import Admission, BodyLimit, SecurityHeaders
 from endcloud.web.tokens import Tokens
 
@@ -43,8 +56,19 @@ class WebSettings:
     chat_page: pages.ChatPage = field(default_factory=pages.ChatPage)
 
 
-def create_app(service: Service, keys: Keys, tokens: Tokens, settings: WebSettings | None = None) -> FastAPI:
-    """The application. It serves until its loop ends, and lets the answers under way end first."""
+def create_app(
+    service: Service,
+    keys: Keys,
+    tokens: Tokens,
+    settings: WebSettings | None = None,
+    back_office: BackOffice | None = None,
+    customers: customers_api.Customers | None = None,
+    gauges: metrics.Gauges | None = None,
+) -> FastAPI:
+    """The application. It serves until its loop ends, and lets the answers under way end first.
+
+    `customers` is what is kept of them; `gauges` are figures of the moment that `/metrics` shows beside its own.
+    """
     settings = settings or WebSettings()
 
     @asynccontextmanager
@@ -59,10 +83,25 @@ def create_app(service: Service, keys: Keys, tokens: Tokens, settings: WebSettin
     app.state.service, app.state.tokens = service, tokens
     app.state.gate = Gate(keys, tokens)
     app.state.chat_page = settings.chat_page
+    app.state.back_office = back_office or BackOffice()
+    app.state.customers = customers
+    app.state.metrics = metrics.Metrics(gauges)
+    service.feed.observers.append(app.state.metrics.hear)
     app.state.admission = Admission(settings.answers)
     app.state.running = set()
     app.state.ready = False
-    for part in (completions, customer_api, staff_api, health, pages):
+    for part in (
+        completions,
+        customer_api,
+        staff_api,
+        console_api,
+        review_api,
+        dashboard_api,
+        customers_api,
+        metrics,
+        health,
+        pages,
+    ):
         app.include_router(part.routes)
     failures.add_handlers(app)
     app.add_middleware(BodyLimit, most=settings.body_bytes)
@@ -75,4 +114,5 @@ def create_app(service: Service, keys: Keys, tokens: Tokens, settings: WebSettin
             expose_headers=["retry-after"],
         )
     app.add_middleware(SecurityHeaders, headers=_HEADERS)
+    app.add_middleware(metrics.Measured, metrics=app.state.metrics)
     return app
