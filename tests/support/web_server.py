@@ -25,6 +25,7 @@ from endcloud.serving.service import Service
 from endcloud.store.budget import StoredBudget
 from endcloud.store.canned_replies import CannedReplies
 from endcloud.store.conversations import StoredConversations
+from endcloud.store.customers import StoredCustomers
 from endcloud.store.database import Database, sqlite_url
 from endcloud.store.desk import StoredDesk
 from endcloud.store.feedback import StoredFeedbacks
@@ -120,7 +121,9 @@ def serving(
     made = {role: keys.make(f"the {role} {len(keys.all())}", role) for role in ROLES}
     chosen = settings or WebSettings(answers=4, allowed_origins=("https://shop.example",))
     office = _back_office(database, folder, shelf)
-    server, url, thread = _served(create_app(service, keys, Tokens(b"secret", clock), chosen, office), port)
+    server, url, thread = _served(
+        create_app(service, keys, Tokens(b"secret", clock), chosen, office, StoredCustomers(database)), port
+    )
     try:
         yield Served(url, made, service, end, cloud, clock, shelf, database)
     finally:
@@ -181,7 +184,9 @@ def _back_office(database: Database, folder: Path, shelf: Shelf) -> BackOffice:
 
 
 def _served(app: FastAPI, port: int) -> tuple[uvicorn.Server, str, threading.Thread]:
-    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="error"))
+    server = uvicorn.Server(
+        uvicorn.Config(app, host="127.0.0.1", port=port, log_level="critical", timeout_graceful_shutdown=2)
+    )
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     while not server.started:

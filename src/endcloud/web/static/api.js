@@ -23,7 +23,7 @@ const LONGEST_WAIT = 15_000;
 
 export class Api {
   /** `base` ends in "/"; `headers()` gives the headers of a request, such as the token;
-   *  `renew()` is asked once after a 401 and says whether trying again makes sense. */
+   *  `renew(headers)` is asked once after a 401, with what was refused, and says whether to try again. */
   constructor({ base = "/", headers = async () => ({}), renew = async () => false } = {}) {
     this.base = base;
     this.headers = headers;
@@ -79,12 +79,14 @@ export class Api {
 
   async #reach(method, path, body, signal, again = true) {
     let response;
+    let headers;
     try {
+      headers = await this.headers();
       response = await fetch(new URL(path.replace(/^\//, ""), new URL(this.base, location.href)), {
         method,
         signal,
         cache: "no-store",
-        headers: { ...(body === undefined ? {} : { "content-type": "application/json" }), ...(await this.headers()) },
+        headers: { ...(body === undefined ? {} : { "content-type": "application/json" }), ...headers },
         body: body === undefined ? undefined : JSON.stringify(body),
       });
     } catch (error) {
@@ -92,7 +94,7 @@ export class Api {
       throw new ApiError(0, error.name === "TimeoutError" ? "No answer came in time." : "The service was not reached.");
     }
     if (response.ok) return response;
-    if (response.status === 401 && again && (await this.renew())) return this.#reach(method, path, body, signal, false);
+    if (response.status === 401 && again && (await this.renew(headers))) return this.#reach(method, path, body, signal, false);
     throw await refusal(response);
   }
 }

@@ -1,0 +1,400 @@
+// One customer's conversation: what was said, what is still to be sent, who speaks. No element is touched here.
+//
+// Words are kept in this browser from the moment they are sent until the service has them on disk, and go out again
+// under the same name after every failure: said twice they count once. What the service says comes by events, after
+// the last one that was seen.
+
+import { Api, ApiError, newName } from "./api.js";
+import { keep, kept } from "./i18n.js";
+
+const FIRST_RETRY = 2_000;
+const LONGEST_RETRY = 30_000;
+const PATIENCE = 4_000; // how long after a break the answer may stay away before the question is asked again
+
+/** Tells "change" (detail: {turn} or {}), "piece" ({turn, text}), "said" ({turn}: whole and new), "handoff", "reset". */
+export class Conversation extends EventTarget {
+  turns = new Map();
+  outbox = [];
+  handoff = null;
+  connection = "idle";
+  problem = null;
+  ratings = {};
+  #space = "";
+  #listening = null;
+  #sending = false;
+  #timer = 0;
+  #broken = false;
+  #caughtUp = false;
+  #beginning = null;
+
+  constructor(identity) {
+    super();
+    this.identity = identity;
+    this.api = new Api({
+      base: identity.base,
+      headers: async () => ({ authorization: `Bearer ${await identity.token()}` }),
+      renew: ({ authorization }) => identity.renew(authorization.slice("Bearer ".length)),
+    });
+    this.id = "";
+    addEventListener("online", () => this.sendNow());
+    addEventListener("offline", () => this.#tell());
+  }
+
+  // -- which conversation ------------------------------------------------------------------------------------
+
+  /** Takes up what this browser keeps of the present person. Until it is known who that is, nothing is sent. */
+  async begin() {
+    this.#leave();
+    this.id = "";
+    this.outbox = [];
+    this.ratings = {};
+    this.#space = "";
+    this.#clear();
+    const beginning = (this.#beginning = {});
+    const name = await this.#whoever(beginning);
+    if (beginning !== this.#beginning) return;
+    this.#space = `${this.identity.store}:${name}`;
+    this.id ||= kept(`${this.#space}:conversation`) ?? "";
+    this.ratings = JSON.parse(kept(`${this.#space}:ratings`) ?? "{}");
+    if (this.outbox.length) keep(`${this.#space}:conversation`, this.id);
+    this.outbox.forEach((item) => this.#keepUnsent(item));
+    this.outbox = this.#unsent();
+    this.#clear();
+    this.#broken = Boolean(this.id); // what came to nothing while the page was away is asked for again
+    if (this.id) this.listen();
+    this.sendNow();
+  }
+
+  async #whoever(beginning) {
+    for (let wait = FIRST_RETRY; beginning === this.#beginning; wait = Math.min(wait * 2, LONGEST_RETRY)) {
+      try {
+        return await this.identity.name();
+      } catch (error) {
+        if (!(error instanceof ApiError) || !error.passing) {
+          this.#expire();
+          return "nobody";
+        }
+        this.#connected("lost");
+        await new Promise((resolve) => setTimeout(resolve, wait));
+      }
+    }
+    return "";
+  }
+
+  #expire() {
+    this.problem = "expired";
+    this.dispatchEvent(new CustomEvent("expired"));
+    this.#tell();
+  }
+
+  /** Puts the present conversation away; the next words begin another. What is unsent still goes where it belongs. */
+  renew() {
+    this.#leave();
+    this.id = "";
+    this.ratings = {};
+    for (const name of ["conversation", "ratings", "draft"]) keep(`${this.#space}:${name}`, null);
+    this.#clear();
+  }
+
+  /** Words of this conversation that the service does not have yet. */
+  get unsent() {
+    return this.outbox.filter((item) => item.conversation === this.id);
+  }
+
+  get draft() {
+    return kept(`${this.#space}:draft`) ?? "";
+  }
+
+  set draft(text) {
+    if (this.#space) keep(`${this.#space}:draft`, text || null);
+  }
+
+  // -- what is shown -----------------------------------------------------------------------------------------
+
+  /** What somebody said, without this page's own notices. */
+  get spoken() {
+    return [...this.turns.values()].filter((turn) => turn.speaker !== "notice");
+  }
+
+  get withPerson() {
+    return this.handoff?.stage === "claimed";
+  }
+
+  /** The customer's last words, where an answer to them is still to come. */
+  unanswered(officeOpen) {
+    if (this.withPerson || (this.handoff?.stage === "waiting" && officeOpen)) return null;
+    const turns = this.spoken;
+    const at = turns.findLastIndex((turn) => turn.speaker === "customer");
+    if (at < 0) return null;
+    return turns.slice(at + 1).some((turn) => turn.speaker !== "customer" && !turn.cut) ? null : turns[at];
+  }
+
+  // -- saying ------------------------------------------------------------------------------------------------
+
+  say(text) {
+    if (!this.id) {
+      this.id = newName("c");
+      if (this.#space) keep(`${this.#space}:conversation`, this.id);
+    }
+    const item = { id: newName("t"), text, conversation: this.id, state: "sending", tries: 0 };
+    this.outbox.push(item);
+    this.#keepUnsent(item);
+    this.draft = "";
+    this.listen();
+    this.#tell();
+    this.#flush();
+  }
+
+  /** Sends what waits without waiting longer. */
+  sendNow() {
+    clearTimeout(this.#timer);
+    for (const item of this.outbox) if (item.state === "waiting") item.state = "sending";
+    this.#tell();
+    this.#flush();
+  }
+
+  drop(item) {
+    this.#sent(item);
+    this.#tell();
+  }
+
+  /** Asks for an answer that never came; one that came after all is not given twice. */
+  async askAgain(turn) {
+    this.#broken = false;
+    try {
+      await this.api.post(`v1/conversations/${this.id}/turns`, { id: turn.id, text: turn.text });
+    } catch (error) {
+      this.#broken = error instanceof ApiError && error.passing;
+    }
+  }
+
+  async #flush() {
+    if (this.#sending || !this.#space) return;
+    this.#sending = true;
+    try {
+      for (let item; (item = this.outbox.find((one) => one.state === "sending")); ) {
+        if (this.outbox[0] !== item && this.outbox[0].state === "waiting") break; // in order
+        await this.#send(item);
+      }
+    } finally {
+      this.#sending = false;
+    }
+  }
+
+  async #send(item) {
+    try {
+      await this.api.post(`v1/conversations/${item.conversation}/turns`, { id: item.id, text: item.text });
+      this.problem = null;
+      this.#sent(item);
+      if (item.conversation === this.id && !this.turns.has(item.id)) {
+        this.turns.set(item.id, { id: item.id, speaker: "customer", text: item.text, at: new Date().toISOString() });
+      }
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      this.#failed(item, error);
+    }
+    this.#tell();
+  }
+
+  #failed(item, error) {
+    item.error = error;
+    if (error.status === 403 && item.conversation === this.id) {
+      this.#elsewhere();
+    } else if (error.status === 401) {
+      Object.assign(item, { state: "waiting", until: null });
+      this.#expire();
+    } else if (error.passing) {
+      const wait = error.retryAfter ? error.retryAfter * 1000 : Math.min(FIRST_RETRY * 2 ** item.tries, LONGEST_RETRY);
+      item.tries += 1;
+      item.state = "waiting";
+      item.until = Date.now() + wait;
+      clearTimeout(this.#timer);
+      this.#timer = setTimeout(() => this.sendNow(), wait);
+    } else {
+      item.state = "failed";
+    }
+  }
+
+  /** The conversation belongs to somebody else (another login, an older visitor): goes on in one of our own. */
+  #elsewhere() {
+    this.#leave();
+    const items = this.unsent;
+    this.id = newName("c");
+    keep(`${this.#space}:conversation`, this.id);
+    for (const item of items) {
+      Object.assign(item, { conversation: this.id, state: "sending", error: null });
+      this.#keepUnsent(item);
+    }
+    this.#clear();
+    this.listen();
+  }
+
+  // -- hearing -----------------------------------------------------------------------------------------------
+
+  listen() {
+    if (this.#listening || !this.id || !this.#space) return;
+    const leaving = new AbortController();
+    this.#listening = leaving;
+    const on = (heard) => (event) => this.#listening === leaving && heard(event);
+    this.api.listen(`v1/conversations/${this.id}/events`, {
+      signal: leaving.signal,
+      after: [...this.turns.values()].filter((turn) => turn.whole).at(-1)?.id ?? "",
+      on: {
+        began: on((event) => this.#began(event)),
+        piece: on((event) => this.#piece(event)),
+        turn: on((event) => this.#said(event)),
+        handoff: on((event) => this.#called(event)),
+      },
+      state: on((state) => this.#connected(state)),
+      refused: on((error) => this.#refused(error)),
+    });
+  }
+
+  /** Stops listening until `listen` is called: a page that nobody looks at holds no connection. */
+  rest() {
+    this.#leave();
+    this.#connected("idle");
+  }
+
+  #leave() {
+    this.#listening?.abort();
+    this.#listening = null;
+  }
+
+  #connected(state) {
+    if (state === "lost") {
+      this.#broken = true;
+      for (const turn of this.turns.values()) if (turn.streaming) Object.assign(turn, { streaming: false, cut: true });
+    }
+    if (state === "open") {
+      this.problem = this.problem === "expired" ? null : this.problem;
+      setTimeout(() => this.#caughtUp || ((this.#caughtUp = true), this.#tell()), 300);
+      if (this.#broken) setTimeout(() => this.#mend(), PATIENCE);
+      if (this.outbox.some((item) => item.state === "waiting")) this.sendNow();
+    }
+    this.connection = state;
+    this.#tell();
+  }
+
+  /** After a break: the service may have been killed between hearing the words and answering them. */
+  #mend() {
+    const turn = this.#broken && this.connection === "open" ? this.unanswered(true) : null;
+    this.#broken = false;
+    if (turn) this.askAgain(turn);
+  }
+
+  #refused(error) {
+    this.#listening = null;
+    if (error.status === 403) {
+      this.#elsewhere();
+      this.sendNow();
+    } else {
+      this.problem = error.message;
+      if (error.status === 401) this.#expire();
+      this.#connected("idle");
+    }
+  }
+
+  #began({ turn, route }) {
+    const known = this.turns.get(turn);
+    if (known?.whole) return;
+    this.turns.set(turn, { ...known, id: turn, speaker: route, route, text: "", streaming: true, cut: false });
+    this.#tell({ turn });
+  }
+
+  #piece({ turn, text }) {
+    const known = this.turns.get(turn);
+    if (!known || known.whole) return;
+    known.text += text;
+    this.dispatchEvent(new CustomEvent("piece", { detail: { turn: known, text } }));
+  }
+
+  #said(turn) {
+    const known = this.turns.get(turn.id);
+    if (known?.whole) return;
+    const mine = this.outbox.find((item) => item.id === turn.id);
+    if (mine) this.#sent(mine);
+    if (!turn.text) this.turns.delete(turn.id); // withheld before a word was shown
+    else this.turns.set(turn.id, { ...turn, whole: true });
+    if (turn.speaker !== "customer") this.#broken = false;
+    this.#tell({ turn: turn.id });
+    if (turn.speaker !== "customer" && turn.text && this.#caughtUp) {
+      this.dispatchEvent(new CustomEvent("said", { detail: { turn } }));
+    }
+  }
+
+  #called(handoff) {
+    const before = this.handoff;
+    this.handoff = handoff;
+    if (before?.stage === handoff.stage && before?.agent === handoff.agent) return;
+    if (this.#caughtUp && handoff.stage !== "waiting" && (before || handoff.stage === "claimed")) {
+      const id = newName("n"); // stands where it happened, on this page only
+      this.turns.set(id, { id, speaker: "notice", text: "", stage: handoff.stage, by: handoff.agent });
+      this.dispatchEvent(new CustomEvent("handoff", { detail: { turn: this.turns.get(id) } }));
+    }
+    this.#tell();
+  }
+
+  // -- judging -----------------------------------------------------------------------------------------------
+
+  /** A thumb: 1 or -1. Kept here too, since the service does not tell ratings back. Throws ApiError. */
+  async rate(turn, value) {
+    await this.api.post("v1/feedback", { id: newName("f"), turn: turn.id, kind: "thumb", value });
+    this.ratings[turn.id] = value;
+    keep(`${this.#space}:ratings`, JSON.stringify(this.ratings));
+  }
+
+  comment(turn, name, text) {
+    return this.api.post("v1/feedback", { id: name, turn: turn.id, kind: "note", text });
+  }
+
+  /** The cloud's answer to the same question; it comes by the events. Throws ApiError where there is none. */
+  secondAnswer(turn) {
+    return this.api.post(`v1/turns/${turn.id}/second-answer`);
+  }
+
+  // -- within ------------------------------------------------------------------------------------------------
+
+  #clear() {
+    this.turns = new Map();
+    this.handoff = null;
+    this.problem = null;
+    this.connection = "idle";
+    this.#caughtUp = !this.id;
+    this.#broken = false;
+    this.dispatchEvent(new CustomEvent("reset"));
+  }
+
+  get loading() {
+    return Boolean(this.id) && !this.#caughtUp && !this.turns.size && this.connection !== "lost";
+  }
+
+  #tell(detail = {}) {
+    this.dispatchEvent(new CustomEvent("change", { detail }));
+  }
+
+  #sent(item) {
+    this.outbox = this.outbox.filter((one) => one !== item);
+    this.#keepUnsent(item, true);
+  }
+
+  /** Each under a key of its own: two tabs do not overwrite each other's. */
+  #keepUnsent(item, gone = false) {
+    if (!this.#space) return; // kept as soon as it is known whose they are
+    const { id, text, conversation } = item;
+    keep(`${this.#space}:unsent:${id}`, gone ? null : JSON.stringify({ id, text, conversation, at: Date.now() }));
+  }
+
+  #unsent() {
+    let found = [];
+    try {
+      found = Object.keys(localStorage)
+        .filter((name) => name.startsWith(`${this.#space}:unsent:`))
+        .map((name) => JSON.parse(kept(name)));
+    } catch {
+      return [];
+    }
+    found.sort((one, other) => one.at - other.at);
+    return found.map((item) => ({ ...item, state: "sending", tries: 0 }));
+  }
+}
