@@ -75,8 +75,8 @@ def heard(knowledge: CustomerKnowledge, *texts: str) -> None:
 def test_a_prompt_gets_what_bears_on_the_question_within_its_budget(customers: StoredCustomers) -> None:
     knowledge = CustomerKnowledge(customers, len, budget=40)
     heard(knowledge, "我身高175cm", "以后都发顺丰", "我在成都，谢谢")
-    assert knowledge.about("anna", "这件穿多大码") == ("身高：175cm",)
-    assert set(knowledge.about("anna", "几天能送到")) == {"所在地：成都"}
+    assert knowledge.about("anna", "这件穿多大码") == ("我身高175cm",)
+    assert set(knowledge.about("anna", "几天能送到")) == {"我在成都"}
     assert knowledge.about("anna", "在吗") == () and knowledge.about("bert", "穿多大码") == ()
     small = CustomerKnowledge(customers, len, budget=5)
     assert small.about("anna", "穿多大码") == ()

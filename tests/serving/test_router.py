@@ -172,8 +172,23 @@ def test_memory_goes_to_the_end_model_and_never_to_the_cloud() -> None:
 
     asyncio.run(ask())
     assert routes.cloud is not None
-    assert routes.end.requests[0].messages[0].content == "顾客的尺码是XL。"
+    assert routes.end.requests[0].messages[-1].content == "顾客的尺码是XL。\n我穿多大"
     assert "XL" not in str(routes.cloud.requests[0])
+
+
+def test_a_reply_drawn_from_memory_is_not_told_to_the_cloud_later() -> None:
+    routes = Routes({"顾客的尺码是XL。\n我穿多大": "亲，您穿XL", "": Line("嗯嗯嗯嗯嗯", UNSURE)}, {"": "在的"})
+
+    async def ask() -> None:
+        first = query("我穿多大")
+        events = [event async for event in routes.router.answer(Talk(first, (), about=("顾客的尺码是XL。",)))]
+        personal = next(event.turn for event in events if isinstance(event, Said))
+        assert personal.text == "亲，您穿XL"
+        assert [event async for event in routes.router.answer(Talk(query("为什么"), (first, personal)))]
+
+    asyncio.run(ask())
+    assert routes.cloud is not None and len(routes.cloud.requests) == 1
+    assert "XL" not in str(routes.cloud.requests[0]) and "我穿多大" in str(routes.cloud.requests[0])
 
 
 def test_a_second_answer_is_the_clouds_or_says_why_not() -> None:

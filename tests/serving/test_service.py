@@ -37,7 +37,7 @@ class Nothing:
         self.heard: list[str] = []
 
     def about(self, customer: str, query: str) -> tuple[str, ...]:
-        return (f"顾客{customer}是会员。",)
+        return (f"顾客{customer}是会员。",) if "会员" in query else ()
 
     async def look_up(self, customer: str, query: str) -> str | None:
         return "您的包裹在杭州。" if customer == "anna" else None
@@ -106,8 +106,14 @@ def test_a_talk_is_kept_word_by_word_and_read_on(shop: Shop) -> None:
         ("end", "满59元包邮"),
     ]
     contents = [message.content for message in shop.end.requests[-1].messages]
-    assert contents == ["顾客anna是会员。", "你好", "好的亲", "满多少包邮"]
+    assert contents == ["你好", "好的亲", "满多少包邮"]
     assert shop.knowledge.heard == ["你好", "满多少包邮"]
+
+
+def test_what_is_known_stands_before_the_question_and_marks_the_reply(shop: Shop) -> None:
+    reply = last(shop.says("我是会员吗"))
+    assert shop.end.requests[-1].messages[-1].content == "顾客anna是会员。\n我是会员吗"
+    assert reply.reason == "from what is known of the customer"
 
 
 def test_words_sent_again_are_answered_once(shop: Shop) -> None:
@@ -203,7 +209,7 @@ def test_live_facts_come_from_the_lookup_or_a_person(shop: Shop) -> None:
 def test_a_model_that_phrases_lookups_is_told_them_and_may_state_their_facts(shop: Shop) -> None:
     shop.service.router.phrase_lookups = True
     shop.says("我的快递到哪了")
-    assert "您的包裹在杭州。" in shop.end.requests[-1].messages[0].content
+    assert "您的包裹在杭州。" in shop.end.requests[-1].messages[-1].content
 
 
 def test_a_thumb_down_is_answered_by_the_cloud(shop: Shop) -> None:

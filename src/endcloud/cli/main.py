@@ -15,9 +15,11 @@ import typer
 
 from endcloud import __version__
 from endcloud.cli import (
+    backup,
     calibrate,
     chat,
     corpus,
+    customers,
     demo,
     doctor,
     evaluate,
@@ -59,6 +61,8 @@ app.command(rich_help_panel=_LOOP)(chat.chat)
 app.command(rich_help_panel=_LOOP)(serve.serve)
 app.command(rich_help_panel=_ANY_TIME)(demo.demo)
 app.add_typer(keys.app, name="keys", rich_help_panel=_ANY_TIME)
+app.add_typer(customers.app, name="customers", rich_help_panel=_ANY_TIME)
+app.command(rich_help_panel=_ANY_TIME)(backup.backup)
 app.add_typer(review.app, name="review", rich_help_panel=_ANY_TIME)
 app.add_typer(experiment.app, name="experiment", rich_help_panel=_ANY_TIME)
 app.add_typer(import_models.app, name="import", rich_help_panel=_ANY_TIME)

@@ -25,12 +25,14 @@ def serve(
     os.environ["HF_HUB_OFFLINE"] = "1"  # before anything of the hub is imported: no name is ever looked up there
     from endcloud.assembly import Shop
     from endcloud.assembly.serving import refuse_open_door, running
+    from endcloud.web.logs import write_logs
     from endcloud.web.server import serve_until_stopped
 
     console = Console(as_json)
     with Shop.open(shop, console) as opened:
         settings = opened.settings.serving
         address, door = host or settings.host, settings.port if port is None else port
+        write_logs(requests=settings.log == "requests")
         refuse_open_door(opened, address)
         console.say(f"Loading {opened.settings.end.model!r} …")
         with running(opened) as service:

@@ -34,21 +34,17 @@ _WORD = re.compile(r"[一-鿿]{2}|[A-Za-z]{3,}|\d{3,}")
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One thing known: how the prompt names it, its value, and what it was called for by."""
+    """One thing known, as the prompt tells it; a `topic` is what questions call for."""
 
-    name: str
-    value: str
+    text: str
     topic: str = ""
-
-    @property
-    def text(self) -> str:
-        return f"{self.name}：{self.value}"
 
 
 def lines_of(memories: Sequence[Memory], facts: Mapping[str, Any]) -> tuple[Line, ...]:
     """All that is known: what the shop's system tells first, since it is surer, then memories, newest first."""
-    told = [Line(str(name), shown) for name, value in facts.items() if (shown := _shown(value))]
-    return (*told, *(Line(TOPICS.get(memory.topic, memory.topic), memory.text, memory.topic) for memory in memories))
+    told = [Line(f"{name}：{shown}") for name, value in facts.items() if (shown := _shown(value))]
+    said = [Line(TOPICS.get(memory.topic, "{}").format(memory.text), memory.topic) for memory in memories]
+    return (*told, *said)
 
 
 def chosen(lines: Sequence[Line], query: str, tokens: Callable[[str], int], budget: int) -> tuple[str, ...]:

@@ -11,18 +11,18 @@ import re
 from collections.abc import Mapping
 
 TOPICS: Mapping[str, str] = {
-    "height": "身高",
-    "weight": "体重",
-    "size": "尺码",
-    "shoe size": "鞋码",
-    "courier": "常用快递",
-    "city": "所在地",
-    "skin": "肤质",
-    "allergy": "过敏",
-    "colour": "喜欢的颜色",
-    "household": "家里",
+    "height": "我身高{}",
+    "weight": "我体重{}",
+    "size": "我穿{}",
+    "shoe size": "我的鞋码是{}",
+    "courier": "我一般发{}",
+    "city": "我在{}",
+    "skin": "我是{}",
+    "allergy": "我对{}过敏",
+    "colour": "我喜欢{}",
+    "household": "我{}",
 }
-"""Each topic with the words by which the end model's prompt names it."""
+"""Each topic with the sentence in which the end model is told again what the customer said."""
 
 _SELF = r"(?:我|本人|俺)"
 _SIZE = r"(?:(?<![A-Za-z])(?:\d?X{0,3}[SML])(?![A-Za-z])|[加特]?大码|中码|小码)"

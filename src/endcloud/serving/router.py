@@ -186,8 +186,10 @@ class Router:
         return "".join([delta.text async for delta in deltas])
 
     def _asked(self, talk: Talk) -> Request:
-        about = (Message("system", "\n".join(talk.about)),) if talk.about else ()
-        return Request((*about, *talk.messages), conversation=talk.query.conversation, sampling=talk.sampling)
+        """What is known stands in front of the question, as if said with it: small models hear it best there."""
+        *before, query = talk.messages
+        asked = Message("user", "\n".join((*talk.about, query.content)))
+        return Request((*before, asked), conversation=talk.query.conversation, sampling=talk.sampling)
 
     async def _end(self, talk: Talk, reason: str) -> AsyncGenerator[Event]:
         route = self.end()

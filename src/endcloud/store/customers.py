@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select, union
+from sqlalchemy import Connection, delete, insert, select
 
 from endcloud.store.conversation_tables import (
     ConversationRow,
@@ -64,16 +64,6 @@ class StoredCustomers:
             newest = {row.topic: row for row in connection.execute(chosen)}
         found = [Memory(row.customer, row.topic, row.text, row.turn, row.at) for row in newest.values()]
         return sorted(found, key=lambda memory: memory.at, reverse=True)
-
-    def all(self) -> list[str]:
-        """Every customer of whom anything is kept."""
-        known = union(
-            select(CustomerRow.id),
-            select(MemoryRow.customer),
-            select(ConversationRow.customer).where(ConversationRow.customer != ""),
-        )
-        with self._database.reading() as connection:
-            return sorted(connection.scalars(known))
 
     def forget(self, customer: str) -> dict[str, int]:
         """Removes all that is a customer's: facts, memories, conversations with their turns, feedback and hand-overs.

@@ -105,7 +105,9 @@ class Database:
         try:
             return job.done.result()
         except DBAPIError as error:
-            raise EndcloudError(f"The store refused a write and nothing was changed: {error.orig}.") from error
+            raise EndcloudError(
+                f"The store refused a write and nothing was changed ({type(error.orig).__name__})."
+            ) from error
 
     def close(self) -> None:
         """Waits for the writes under way and gives all connections back."""

@@ -7,6 +7,7 @@ a key of the role service or admin, on loopback too: behind a proxy on the same 
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Mapping
 
@@ -21,6 +22,7 @@ from endcloud.web.access import Routes
 Gauges = Callable[[], Mapping[str, float]]
 """Figures that hold at the moment: asked in a thread, when somebody looks."""
 
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 _EXPLAINED = {
     "engine_waiting": "Replies that wait for a place in the end engine.",
@@ -36,6 +38,7 @@ _EXPLAINED = {
     "cloud_uploads": "Uploads in the ledger.",
 }
 
+log = logging.getLogger("endcloud.requests")
 routes = Routes()
 
 
@@ -109,8 +112,11 @@ class Measured:
             await self._app(scope, receive, watched)
         finally:
             route = getattr(scope.get("route"), "path", "none")
-            self._metrics.requests.labels(scope["method"], route, str(status)).inc()
-            self._metrics.request_seconds.labels(route).observe(time.monotonic() - begun)
+            method = scope["method"] if scope["method"] in _METHODS else "other"  # a caller may invent any
+            seconds = time.monotonic() - begun
+            self._metrics.requests.labels(method, route, str(status)).inc()
+            self._metrics.request_seconds.labels(route).observe(seconds)
+            log.info("%s %s %d %.0f ms", method, route, status, 1_000 * seconds)
             if status == 429:
                 self._metrics.refused.inc()
 

@@ -54,7 +54,7 @@ def serve_until_stopped(app: FastAPI, host: str, port: int, began: Callable[[str
     url = f"http://{shown}:{listening.getsockname()[1]}"
     config = uvicorn.Config(
         app,
-        log_level="warning",
+        log_config=None,  # see endcloud.web.logs
         access_log=False,  # paths hold the names of customers and conversations
         server_header=False,
         timeout_graceful_shutdown=_DRAIN_SECONDS,
