@@ -50,8 +50,9 @@ def nearness_of(shop: Shop, version: str = "") -> Callable[[str], float | None]:
     except UsageError:
         return lambda _: None
     digest = version_of(shop, version)
-    learned = frozenset() if digest == "base" else frozenset(shop.versions.get(digest).examples)
-    queries = [one.query for one in examples if not learned or one.id in learned]
+    learned = () if digest == "base" else shop.versions.get(digest).examples
+    named = {name.partition("/")[0] for name in learned}  # an example learned by its cloud reply is named ID/cloud
+    queries = [one.query for one in examples if not named or one.id in named]
     if not queries:
         return lambda _: None
     index = NearnessIndex(queries)

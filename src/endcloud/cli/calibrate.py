@@ -1,4 +1,4 @@
-"""`endcloud calibrate`: what the automatic scores are fitted to people's judgements by."""
+"""`endcloud calibrate`: the automatic scores fitted to people's judgements, the routes to scored exchanges."""
 
 from __future__ import annotations
 
@@ -11,15 +11,18 @@ from endcloud.cli.options import HERE, JsonOption, ShopOption
 
 if TYPE_CHECKING:
     from endcloud.assembly.calibrating import Calibrated
+    from endcloud.assembly.route_calibration import Calibrated as CalibratedRoutes
+    from endcloud.assembly.route_calibration import Expected
+    from endcloud.scoring.bootstrap import Interval
 
-app = typer.Typer(no_args_is_help=True, help="Fit the automatic scores to what people said.")
+app = typer.Typer(no_args_is_help=True, help="Fit the automatic scores to what people said, and the routes to scores.")
 
 _SIGNS = {"alpha": "α", "threshold": "Θ", "poor": "poor below"}
 
 
 @app.callback()
 def calibrate() -> None:
-    """Fit the automatic scores to what people said."""
+    """Fit the automatic scores to what people said, and the routes to scores."""
 
 
 @app.command()
@@ -47,6 +50,74 @@ def scores(
         console.text(f"Advised: put under [scoring] in {settings} (or add --write):")
         for name, value in calibrated.lines().items():
             console.text(f"  {name} = {value:g}", style="bold")
+
+
+_TARGET = (
+    "cloud-share=0.2 (of all questions), cost=1.5 (of 1,000 questions) or risk=0.05 (of wrong end replies): at most."
+)
+_HELD_BACK = (
+    "Tokens of a reply held back until it is judged; without it, the fewest that do nearly as well as the best."
+)
+_QUESTIONS = "On the bundled shop: questions of each held-out kind that both models are asked."
+
+
+@app.command()
+def routes(
+    target: Annotated[str, typer.Option("--target", metavar="WHAT=VALUE", help=_TARGET)] = "cloud-share=0.2",
+    version: Annotated[str, typer.Option("--version", help="A version; else the one in service.")] = "",
+    held_back: Annotated[int | None, typer.Option("--held-back", min=1, max=512, help=_HELD_BACK)] = None,
+    questions: Annotated[int, typer.Option(min=40, help=_QUESTIONS)] = 250,
+    shop: ShopOption = HERE,
+    as_json: JsonOption = False,
+) -> None:
+    """Fit the decision whether the end model or the cloud answers; say what to expect of it."""
+    from endcloud.assembly import Shop
+    from endcloud.assembly.route_calibration import Target, calibrate_routes
+
+    console = Console(as_json)
+    wanted = Target.parse(target)
+    with Shop.open(shop, console) as opened:
+        found = calibrate_routes(opened, wanted, version=version, held_back=held_back, questions=questions)
+        called = opened.version_name(found.version)
+    console.result(found.as_json())
+    _show_routes(console, found, called)
+
+
+def _show_routes(console: Console, found: CalibratedRoutes, called: str) -> None:
+    from endcloud.assembly.route_calibration import tokens_text
+
+    def text(interval: Interval | None) -> str:
+        return "–" if interval is None else interval.text(2)
+
+    def share(interval: Interval | None) -> str:
+        return "–" if interval is None else f"{interval.mean:.0%}"
+
+    def name(one: Expected) -> str:
+        return ("▸ " if one is found.chosen else "  ") + tokens_text(one.held_back).removesuffix(" held back")
+
+    console.table(
+        f"{called}: what to expect, from {len(found.outcomes):,} exchanges judged by {found.measured_by}",
+        ("held back", "to the cloud", "acceptable", "wrong among end replies"),
+        [
+            (name(one), *(f"{part:.1%}" for part in (one.point.share, one.point.quality, one.point.risk)))
+            for one in found.expected
+        ],
+    )
+    console.table(
+        "How good the decision is (cross-fitted, 95 % intervals)",
+        ("held back", "APGR", "CPT(50 %)", "CPT(80 %)", "ECE"),
+        [
+            (name(one), text(figures.apgr), share(figures.cpt50), share(figures.cpt80), f"{figures.ece.mean:.3f}")
+            for one in found.expected
+            for figures in (one.figures,)
+        ],
+    )
+    console.text(found.sentence, style="bold")
+    if found.outcomes.end.mean() >= found.outcomes.cloud.mean():
+        console.text(
+            "Note: the cloud is no better than the end model here, so asking it gains nothing.", style="yellow"
+        )
+    console.text(f"Kept for this version: {found.path}. Charts and figures: {found.folder}")
 
 
 def _show(console: Console, calibrated: Calibrated) -> None:

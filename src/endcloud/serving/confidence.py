@@ -64,6 +64,18 @@ class Uncalibrated:
 
 
 @dataclass(frozen=True, slots=True)
+class ByRelevance:
+    """The relevance scorer's word on the whole reply: for a model that says nothing of its own certainty."""
+
+    held_back: int = 1_000_000  # more than any reply has: every one is judged whole
+    accept: float = 0.5
+    name: str = "relevance, uncalibrated"
+
+    def estimate(self, evidence: Evidence) -> float:
+        return 0.0 if evidence.relevance is None else evidence.relevance
+
+
+@dataclass(frozen=True, slots=True)
 class Always:
     """Shows every end reply: for a model behind a URL that says nothing of its own certainty and is trusted."""
 

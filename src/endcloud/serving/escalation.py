@@ -23,40 +23,51 @@ WHOLE = 1_000_000
 """A number of tokens held back that no reply has: every reply is judged whole."""
 
 FORMAT = 1
-SURE = math.log(0.9)
+_SURE = math.log(0.9)
 """A token of at least this log-probability counts as sure."""
+_CERTAIN = 1e-3
+"""Surprise (nats) below which tokens are all the same to us; the logarithm of a surprise begins here."""
 
 EARLY = (
-    "mean log-probability", "lowest log-probability", "first log-probability",
-    "mean margin", "lowest margin", "share of unsure tokens", "nearness", "nearness squared", "query length",
+    "mean log-probability", "lowest log-probability",
+    "surprise, mean", "surprise, highest", "surprise, second highest", "surprise of the first token",
+    "surprise of the last token", "lowest margin", "mean margin", "unsure tokens",
+    "nearness", "distance", "query length",
 )  # fmt: skip
-LATE = (*EARLY, "sum of log-probabilities", "reply length", "relevance", "relevance and nearness")
+LATE = (*EARLY, "sum of log-probabilities", "reply length", "relevance", "irrelevance", "relevance and nearness")
 
 
 def features_of(evidence: Evidence) -> tuple[float, ...]:
     """The numbers that `EARLY` names, and for a whole reply those of `LATE`.
 
-    Log-probabilities are bounded to [-12, 0] and margins (nats) to [0, 12], so that one odd token decides nothing;
-    what is unknown is 0. Lengths are logarithms of characters.
+    A surprise is a negative log-probability (nats) and stands as its logarithm, since 0.001 and 0.1 differ as much
+    as 0.1 and 10; so do margins, lengths, distance and irrelevance. Log-probabilities are bounded to [-12, 0] and
+    margins to [0, 12], so that one odd token decides nothing. What is unknown is 0.
     """
     logprobs = [min(0.0, max(-12.0, one.logprob)) for one in evidence.drawn] or [-12.0]
-    margins = [min(12.0, max(0.0, one.margin)) for one in evidence.drawn] or [0.0]
+    margins = [math.log1p(min(12.0, max(0.0, one.margin))) for one in evidence.drawn] or [0.0]
+    mean, ordered = sum(logprobs) / len(logprobs), [*sorted(logprobs), 0.0]
     near = evidence.nearness or 0.0
     early = (
-        sum(logprobs) / len(logprobs),
-        min(logprobs),
-        logprobs[0],
-        sum(margins) / len(margins),
+        mean,
+        ordered[0],
+        *(_surprise(one) for one in (mean, ordered[0], ordered[1], logprobs[0], logprobs[-1])),
         min(margins),
-        sum(one < SURE for one in logprobs) / len(logprobs),
+        sum(margins) / len(margins),
+        float(sum(one < _SURE for one in logprobs)),
         near,
-        near * near,
+        math.log(0.05 + near),
         math.log1p(len(evidence.query)),
     )
     if not evidence.whole:
         return early
     relevance = evidence.relevance or 0.0
-    return (*early, sum(logprobs), math.log1p(len(evidence.text)), relevance, relevance * near)
+    late = (sum(logprobs), math.log1p(len(evidence.text)), relevance, math.log(0.01 + relevance), relevance * near)
+    return (*early, *late)
+
+
+def _surprise(logprob: float) -> float:
+    return math.log(_CERTAIN - logprob)
 
 
 @dataclass(frozen=True, slots=True)
