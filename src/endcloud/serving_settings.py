@@ -84,6 +84,10 @@ class ServingSettings(BaseModel):
     )
     end_model: str = Field("", description="The model's name at end_url.")
     end_key_variable: str = Field("", description="Environment variable with the key of end_url; empty: it needs none.")
+    end_logprobs: bool = Field(
+        True,
+        description="Whether that server tells log-probabilities. Off: its replies are judged whole, so the first word comes later.",
+    )
     end_is_ours: bool = Field(
         False,
         description="Says that end_url, although not on this machine, is the shop's own: it is then asked without a row in the upload ledger.",

@@ -18,7 +18,9 @@ from endcloud.errors import EndcloudError
 
 if TYPE_CHECKING:
     from endcloud.assembly.shop import Shop
+    from endcloud.end.engine import Engine
     from endcloud.end.generation import LocalEndModel
+    from endcloud.end.remote import RemoteEnd
     from endcloud.serving.confidence import Confidence
     from endcloud.serving.release import Check
     from endcloud.serving.router import EndRoute
@@ -29,7 +31,7 @@ _LOOK_SECONDS = 1.0
 class Follower(AbstractContextManager["Follower"]):
     """What of a service changes while it runs. `checks` is one list for its whole life, changed in place."""
 
-    def __init__(self, shop: Shop, model: LocalEndModel) -> None:
+    def __init__(self, shop: Shop, model: LocalEndModel | RemoteEnd) -> None:
         self._shop = shop
         self.model = model
         self.checks: list[Check] = _checks(shop)
@@ -42,8 +44,10 @@ class Follower(AbstractContextManager["Follower"]):
     @classmethod
     def of(cls, shop: Shop) -> Follower:
         """Loads the version in service. Raises VersionError or ModelError where it cannot answer."""
+        from endcloud.assembly.remote_end import remote_end
+
         write_word_list(shop)
-        return cls(shop, shop.end_model())
+        return cls(shop, remote_end(shop) if shop.settings.serving.end_url else shop.end_model())
 
     def __enter__(self) -> Follower:
         self._thread.start()
@@ -52,7 +56,15 @@ class Follower(AbstractContextManager["Follower"]):
     def __exit__(self, *_: object) -> None:
         self._ended.set()
         self._thread.join()
-        self.model.engine.close()
+        if (engine := self.engine) is not None:
+            engine.close()
+
+    @property
+    def engine(self) -> Engine | None:
+        """What draws the replies; none where a server behind a URL does."""
+        from endcloud.end.remote import RemoteEnd
+
+        return None if isinstance(self.model, RemoteEnd) else self.model.engine
 
     def end(self) -> EndRoute:
         """The end model as the next request meets it."""
@@ -72,6 +84,8 @@ class Follower(AbstractContextManager["Follower"]):
             self._shop.progress.say(f"The service goes on as it was: {type(error).__name__} while following the shop.")
 
     def _follow_version(self) -> None:
+        if self.engine is None:
+            return
         active = self._shop.versions.active() or "base"
         if active in (self.model.version, self._refused):
             return
@@ -91,19 +105,33 @@ class Follower(AbstractContextManager["Follower"]):
         self.checks[:] = _checks(self._shop)
         self._route = self._route_of(self.model)
 
-    def _route_of(self, model: LocalEndModel) -> EndRoute:
+    def _route_of(self, model: LocalEndModel | RemoteEnd) -> EndRoute:
         """A version in clear text, with its judge."""
         from endcloud.assembly.escalation import confidence_of, nearness_of, relevance_of
+        from endcloud.end.remote import RemoteEnd
         from endcloud.privacy.masked_chat import MaskedChat
         from endcloud.serving.confidence import Uncalibrated
         from endcloud.serving.router import EndRoute
 
+        if isinstance(model, RemoteEnd):
+            return _remote_route(self._shop, model)
         chat, name = MaskedChat(model, self._shop.masker), model.version
         confidence = confidence_of(self._shop, name)
         judge = overridden(self._shop, confidence)
         if isinstance(confidence, Uncalibrated):  # it looks at neither nearness nor relevance
             return EndRoute(chat, name, judge)
         return EndRoute(chat, name, judge, nearness_of(self._shop, name), relevance_of(self._shop))
+
+
+def _remote_route(shop: Shop, model: RemoteEnd) -> EndRoute:
+    """A server's replies: judged early where it tells log-probabilities, else whole, by the relevance scorer."""
+    from endcloud.assembly.escalation import relevance_of
+    from endcloud.serving.confidence import ByRelevance, Uncalibrated
+    from endcloud.serving.router import EndRoute
+
+    if model.abilities.log_probabilities:
+        return EndRoute(model, model.version, overridden(shop, Uncalibrated()))
+    return EndRoute(model, model.version, overridden(shop, ByRelevance()), relevance=relevance_of(shop))
 
 
 def overridden(shop: Shop, confidence: Confidence) -> Confidence:

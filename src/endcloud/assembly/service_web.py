@@ -53,15 +53,8 @@ def gauges_of(shop: Shop, service: Service, follower: Follower) -> Callable[[], 
     """What holds at the moment, for `/metrics`; asked in a thread."""
 
     def gauges() -> dict[str, float]:
-        load = follower.model.engine.state()
         stages = [handoff.stage for handoff in service.desk.open()]
-        return {
-            "engine_waiting": load.waiting,
-            "engine_in_flight": load.in_flight,
-            "engine_tokens_drawn": load.drawn,
-            "engine_prefix_hits": load.prefix_hits,
-            "engine_prefix_tokens_saved": load.prefix_tokens_saved,
-            "engine_versions_held": len(load.leases),
+        return _engine_gauges(follower) | {
             "queue_waiting": stages.count("waiting"),
             "queue_claimed": stages.count("claimed"),
             "cloud_money_spent": shop.budget.spent(),
@@ -70,3 +63,17 @@ def gauges_of(shop: Shop, service: Service, follower: Follower) -> Callable[[], 
         }
 
     return gauges
+
+
+def _engine_gauges(follower: Follower) -> dict[str, float]:
+    if (engine := follower.engine) is None:
+        return {}
+    load = engine.state()
+    return {
+        "engine_waiting": load.waiting,
+        "engine_in_flight": load.in_flight,
+        "engine_tokens_drawn": load.drawn,
+        "engine_prefix_hits": load.prefix_hits,
+        "engine_prefix_tokens_saved": load.prefix_tokens_saved,
+        "engine_versions_held": len(load.leases),
+    }

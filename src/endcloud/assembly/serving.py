@@ -6,7 +6,7 @@ takes effect within a second or two, without a restart and without disturbing an
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -39,6 +39,7 @@ class Running:
 def running(shop: Shop) -> Iterator[Running]:
     """The service of a shop, alone on it. Raises LockedError where another process serves it already."""
     from endcloud.assembly.following import Follower
+    from endcloud.assembly.remote_end import counts_as_cloud
     from endcloud.assembly.service_web import application
     from endcloud.cloud.retry import WallClock
     from endcloud.serving.router import Router
@@ -55,7 +56,7 @@ def running(shop: Shop) -> Iterator[Running]:
             follower.checks,
             clock,
             wording_of(shop),
-            shop.settings.serving.lookup_phrased,
+            shop.settings.serving.lookup_phrased and not counts_as_cloud(shop),
         )
         service = Service(
             router,
@@ -124,16 +125,28 @@ def office_hours(shop: Shop) -> OfficeHours:
 
 
 def knowledge_of(shop: Shop) -> CustomerKnowledge:
-    """What is known of customers, counted in the end model's own tokens."""
+    """What is known of customers, counted in the end model's own tokens.
+
+    Where the end model counts as a cloud, nothing is remembered: it would leave with the next question.
+    """
+    from endcloud.assembly.remote_end import counts_as_cloud
     from endcloud.serving.knowledge import CustomerKnowledge
     from endcloud.serving.lookup import lookup_of
     from endcloud.store.customers import StoredCustomers
 
+    settings = shop.settings.serving
+    budget = 0 if counts_as_cloud(shop) else settings.memory_tokens
+    lookup = lookup_of(settings.lookup, settings.lookup_seconds) if settings.lookup else None
+    return CustomerKnowledge(StoredCustomers(shop.database), _counter(shop), budget, lookup)
+
+
+def _counter(shop: Shop) -> Callable[[str], int]:
+    """Counts tokens; characters, which are never fewer in Chinese, where the model is behind a URL."""
+    if shop.settings.serving.end_url:
+        return len
     tokenizer = shop.base.tokenizer
 
     def tokens(text: str) -> int:
         return len(tokenizer.encode(text, add_special_tokens=False, split_special_tokens=True))
 
-    settings = shop.settings.serving
-    lookup = lookup_of(settings.lookup, settings.lookup_seconds) if settings.lookup else None
-    return CustomerKnowledge(StoredCustomers(shop.database), tokens, settings.memory_tokens, lookup)
+    return tokens

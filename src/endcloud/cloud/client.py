@@ -10,13 +10,14 @@ no exception of the SDK or of the HTTP library below it leaves this file.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
 from urllib.parse import urlsplit
 
 import httpx2
 import openai
 from openai.types.chat import ChatCompletionChunk
+from openai.types.chat.chat_completion_chunk import Choice
 
 from endcloud.errors import (
     CloudAccessError,
@@ -28,7 +29,7 @@ from endcloud.errors import (
     CloudUnavailableError,
     SettingsError,
 )
-from endcloud.types import Delta, Finish, MaskedRequest, Tokens
+from endcloud.types import Delta, Drawn, Finish, MaskedRequest, Tokens
 
 # Finish reasons of the wire and ours. A tool call is no answer: we offer no tools.
 _FINISHES: Mapping[str, Finish] = {
@@ -99,9 +100,9 @@ class OpenAICloud:
                     for choice in (chunk.choices or [])[:1]:
                         refused = refused or bool(choice.delta and choice.delta.refusal)
                         finish = _finish(choice.finish_reason) or finish
-                        text = choice.delta.content if choice.delta else None
-                        if text:
-                            yield Delta(text)
+                        text = (choice.delta.content if choice.delta else None) or ""
+                        if text or choice.logprobs:
+                            yield Delta(text, drawn=_drawn(choice))
         except Exception as error:
             failure = self._own(error)
         if failure is not None:
@@ -238,6 +239,18 @@ def _finish(reason: str | None) -> Finish | None:
     if finish is None:
         raise CloudMalformedError(f"The cloud finished with {reason!r}, which is no end of a text; ask again.")
     return finish
+
+
+def _drawn(choice: Choice) -> tuple[Drawn, ...]:
+    """What the model thought of its tokens, where the server was asked for it (`extra`) and tells."""
+    told = (choice.logprobs.content if choice.logprobs else None) or []
+    return tuple(Drawn(token.logprob, _margin([top.logprob for top in token.top_logprobs or []])) for token in told)
+
+
+def _margin(logprobs: Sequence[float]) -> float:
+    """How far the likeliest is above the second; 0 where only one was told."""
+    ranked = sorted(logprobs, reverse=True)
+    return ranked[0] - ranked[1] if len(ranked) > 1 else 0.0
 
 
 def _tokens(chunk: ChatCompletionChunk) -> Tokens | None:

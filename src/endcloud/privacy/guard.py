@@ -53,8 +53,8 @@ class Guard:
                 tokens, finish = delta.tokens or tokens, delta.finish or finish
                 text = restorer.feed(delta.text) + (restorer.finish() if delta.finish else "")
                 outcome = delta.finish or outcome
-                if text or delta.finish or delta.tokens:
-                    yield Delta(text, delta.finish, delta.tokens)
+                if text or delta.finish or delta.tokens or delta.drawn:
+                    yield Delta(text, delta.finish, delta.tokens, delta.drawn)
             if finish is None:
                 raise CloudMalformedError(f"The stream of {self.name!r} ended without a finish reason: ask again.")
         except UnrestorableError:

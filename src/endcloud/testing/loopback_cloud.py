@@ -53,7 +53,8 @@ class LoopbackCloud:
     """`with LoopbackCloud() as cloud:` serves at `cloud.base_url` until the block ends.
 
     `answer` makes the reply from the messages; `fault` names how call number n with these messages fails, or None.
-    `seconds` is how long each answer takes, `silence` how long a silent one.
+    `seconds` is how long each answer takes, `silence` how long a silent one. `logprob` is what it tells of each of its
+    tokens (a character each) to a call that asks for log-probabilities.
     """
 
     def __init__(
@@ -65,7 +66,9 @@ class LoopbackCloud:
         silence: float = 5.0,
         retry_after: str = "0.01",
         usage: Mapping[str, object] | None = None,
+        logprob: float | None = None,
     ) -> None:
+        self.logprob = logprob
         self._answer, self._fault = answer, fault
         self.seconds, self.silence, self.retry_after, self.usage = seconds, silence, retry_after, usage
         self.calls: list[Call] = []
@@ -186,7 +189,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _events(self, cloud: LoopbackCloud, call: Call, text: str) -> Iterator[str | None]:
         """The stream's events; None hangs up."""
         half = text[: max(1, len(text) // 2)]
-        yield _chunk({"role": "assistant", "content": half})
+        sure = cloud.logprob if call.body.get("logprobs") else None
+        yield _chunk({"role": "assistant", "content": half}, logprob=sure)
         if call.fault == "cut":
             yield None
         elif call.fault == "stall":
@@ -202,7 +206,7 @@ class _Handler(BaseHTTPRequestHandler):
             yield "[DONE]"
         else:
             finish = {"content filter": "content_filter", "length": "length"}.get(call.fault or "", "stop")
-            yield _chunk({"content": text[len(half) :]})
+            yield _chunk({"content": text[len(half) :]}, logprob=sure)
             yield _chunk({}, finish)
             yield _chunk(None, usage=cloud.usage or _usage(call, text))
             yield "[DONE]"
@@ -213,7 +217,21 @@ def _usage(call: Call, text: str) -> dict[str, object]:
     return {"prompt_tokens": prompt, "completion_tokens": len(text), "total_tokens": prompt + len(text)}
 
 
-def _chunk(delta: dict[str, str] | None, finish: str | None = None, usage: Mapping[str, object] | None = None) -> str:
-    choices = [] if delta is None else [{"index": 0, "delta": delta, "finish_reason": finish}]
+def _chunk(
+    delta: dict[str, str] | None,
+    finish: str | None = None,
+    usage: Mapping[str, object] | None = None,
+    logprob: float | None = None,
+) -> str:
+    choice: dict[str, object] = {"index": 0, "delta": delta, "finish_reason": finish}
+    if delta is not None and logprob is not None:
+        choice["logprobs"] = {"content": [_token(character, logprob) for character in delta["content"]]}
+    choices = [] if delta is None else [choice]
     chunk = {"id": "c", "object": "chat.completion.chunk", "created": 0, "model": "loopback", "choices": choices}
     return json.dumps({**chunk, "usage": usage}, ensure_ascii=False)
+
+
+def _token(text: str, logprob: float) -> dict[str, object]:
+    """A token as the wire has it; the second likeliest lies one nat below."""
+    likeliest = [{"token": text, "logprob": logprob}, {"token": "", "logprob": logprob - 1.0}]
+    return {"token": text, "logprob": logprob, "bytes": None, "top_logprobs": likeliest}

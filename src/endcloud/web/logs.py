@@ -21,7 +21,7 @@ class DiscreetFormatter(logging.Formatter):
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s")
 
-    def formatException(self, ei: _Exception) -> str:  # noqa: N802, as logging calls it
+    def formatException(self, ei: _Exception) -> str:
         kind, _, came_through = ei
         places = [f"  {frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(came_through)]
         return "\n".join([f"{kind.__name__ if kind else 'no exception'}, through", *places])
