@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, fields, replace
+from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, func, insert, select
 
 from endcloud.store.conversation_tables import ConversationRow, TurnRow
-from endcloud.store.database import Database, now
+from endcloud.store.database import Database, insert_once, now
 from endcloud.types import Tokens, Turn
 
 _TOKENS = tuple(field.name for field in fields(Tokens))
+_PLAIN = tuple(field.name for field in fields(Turn) if field.name != "tokens")
 
 
 class StoredConversations:
@@ -49,12 +50,10 @@ class StoredConversations:
 
     def say(self, turn: Turn) -> bool:
         """Appends a turn, acknowledged when it is on disk; False where a turn of this id is there already."""
+        row = _as_row(turn)  # here and not in the writer's thread, which all others wait for
 
         def append(connection: Connection) -> bool:
-            if connection.scalar(select(TurnRow.number).where(TurnRow.id == turn.id)) is not None:
-                return False
-            connection.execute(insert(TurnRow), _as_row(turn))
-            return True
+            return bool(connection.execute(insert_once(connection, TurnRow), row).rowcount)
 
         return self._database.write(append)
 
@@ -100,13 +99,11 @@ def _row(connection: Connection, conversation: str) -> RowMapping | None:
 
 
 def _as_row(turn: Turn) -> dict[str, Any]:
-    row = asdict(replace(turn, at=turn.at.astimezone(UTC)))
-    tokens = row.pop("tokens")
-    return row | {f"{name}_tokens": tokens[name] for name in _TOKENS}
+    row = {name: getattr(turn, name) for name in _PLAIN} | {"at": turn.at.astimezone(UTC)}
+    return row | {f"{name}_tokens": getattr(turn.tokens, name) for name in _TOKENS}
 
 
 def as_turn(row: RowMapping) -> Turn:
     """A turn from its row."""
     tokens = Tokens(**{name: row[f"{name}_tokens"] for name in _TOKENS})
-    plain = {field.name: row[field.name] for field in fields(Turn) if field.name != "tokens"}
-    return Turn(**plain, tokens=tokens)
+    return Turn(**{name: row[name] for name in _PLAIN}, tokens=tokens)

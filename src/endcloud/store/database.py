@@ -29,9 +29,11 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import URL, Connection, create_engine, event, make_url, text
+from sqlalchemy import URL, Connection, Insert, create_engine, event, make_url, text
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.orm import DeclarativeBase
 
 from endcloud.errors import EndcloudError, SettingsError
 
@@ -167,6 +169,13 @@ class _Job(Generic[Result]):
             self.done.set_exception(self._error)
         else:
             self.done.set_result(cast("Result", self._result))
+
+
+def insert_once(connection: Connection, table: type[DeclarativeBase]) -> Insert:
+    """An insert that leaves a row alone that is there already; the `rowcount` of its result says which it was."""
+    if connection.dialect.name == "sqlite":
+        return sqlite.insert(table).on_conflict_do_nothing().execution_options(preserve_rowcount=True)
+    return postgresql.insert(table).on_conflict_do_nothing().execution_options(preserve_rowcount=True)
 
 
 def sqlite_url(path: Path) -> str:

@@ -11,11 +11,10 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from uuid import uuid4
 
-from sqlalchemy import Connection, Insert, func, insert, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, func, insert, select
 
 from endcloud.protocols import UploadSum
-from endcloud.store.database import Database, now
+from endcloud.store.database import Database, insert_once, now
 from endcloud.store.tables import PayloadRow, UploadPartRow, UploadRow
 from endcloud.types import MaskedRequest, Message, Tokens
 
@@ -71,7 +70,10 @@ class StoredLedger:
         def send(connection: Connection) -> None:
             connection.execute(insert(UploadRow), row)
             if new:
-                connection.execute(_insert_once(connection), list(new.values()))
+                connection.execute(
+                    insert_once(connection, PayloadRow),  # another process may have kept the same message meanwhile
+                    list(new.values()),
+                )
             connection.execute(insert(UploadPartRow), parts)
 
         self._database.write(send)
@@ -151,10 +153,3 @@ class StoredLedger:
 
 def _digest(message: Message) -> str:
     return sha256(f"{message.role}\0{message.content}".encode()).hexdigest()
-
-
-def _insert_once(connection: Connection) -> Insert:
-    """Another process may have kept the same message in the meantime."""
-    if connection.dialect.name == "sqlite":
-        return sqlite.insert(PayloadRow).on_conflict_do_nothing()
-    return postgresql.insert(PayloadRow).on_conflict_do_nothing()
