@@ -50,9 +50,10 @@ def write_history(database: Database, now: datetime, *, days: int = 30, a_day: i
         else:
             conversations.say(end)
         if route == "cloud":
+            said, tokens = f"{answer}如有疑问随时联系我们哦。", Tokens(20_000, 60, 18_000)
             conversations.say(
-                Turn(f"k{number}", name, "cloud", f"{answer}如有疑问随时联系我们哦。", at + timedelta(seconds=3), query.id,
-                     "cloud", "cloud-large", "", None, "stop", draw.uniform(1.5, 5), draw.uniform(0.6, 2), Tokens(20_000, 60, 18_000))
+                Turn(f"k{number}", name, "cloud", said, at + timedelta(seconds=3), query.id, "cloud", "cloud-large", "",
+                     None, "stop", draw.uniform(1.5, 5), draw.uniform(0.6, 2), tokens)
             )  # fmt: skip
             spent = {"id": f"r{number}", "at": at, "purpose": "takeover", "reserved": 0.02, "settled": 0.004}
             database.write(lambda connection, row=spent: connection.execute(insert(ReservationRow), row))

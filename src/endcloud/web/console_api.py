@@ -38,9 +38,16 @@ async def conversations(service: Serves) -> dict[str, Any]:
     last, handoffs = await asyncio.gather(
         asyncio.to_thread(service.conversations.lately, since, _MOST), asyncio.to_thread(service.desk.open)
     )
+    names = [turn.conversation for turn in last]
+    customers = await asyncio.to_thread(lambda: {name: service.conversations.customer(name) for name in names})
     of = {handoff.conversation: handoff_view(handoff, staff=True) for handoff in handoffs}
     views = [
-        {"conversation": turn.conversation, "last": turn_view(turn, staff=True), "handoff": of.get(turn.conversation)}
+        {
+            "conversation": turn.conversation,
+            "customer": customers[turn.conversation],
+            "last": turn_view(turn, staff=True),
+            "handoff": of.get(turn.conversation),
+        }
         for turn in last
     ]
     return {"now": service.clock.now().isoformat(), "conversations": views}

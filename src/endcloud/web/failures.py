@@ -21,7 +21,9 @@ from endcloud.errors import (
     ConflictError,
     EndcloudError,
     NotFoundError,
+    UnknownVersionError,
     UsageError,
+    VersionError,
 )
 from endcloud.web.access import UnknownCallerError
 from endcloud.web.openai_wire import error_body
@@ -32,6 +34,8 @@ _STATUS: Mapping[type[EndcloudError], tuple[int, str]] = {
     UnknownCallerError: (401, "authentication_error"),
     AccessError: (403, "permission_error"),
     NotFoundError: (404, "invalid_request_error"),
+    UnknownVersionError: (404, "invalid_request_error"),
+    VersionError: (409, "conflict_error"),
     ConflictError: (409, "conflict_error"),
     UsageError: (400, "invalid_request_error"),
     BudgetError: (503, "unavailable_error"),

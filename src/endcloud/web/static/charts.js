@@ -44,13 +44,6 @@ export function lying({ items, format }) {
   }));
 }
 
-/** One share of a whole as a bar, such as the budget. */
-export function share({ value, of, label, tone = "accent" }) {
-  const bar = element("span", { class: `share-bar ${tone}` });
-  bar.style.width = `${of > 0 ? Math.min(100, (value / of) * 100) : 0}%`;
-  return element("span", { class: "share", role: "img", "aria-label": label }, bar);
-}
-
 export function legend(series) {
   return element("ul", { class: "legend" }, ...series.map(({ label, tone, dashed }) =>
     element("li", {}, element("span", { class: `key ${tone} ${dashed ? "dashed" : ""}` }), label)));
@@ -142,10 +135,10 @@ function sum(row, series) {
   return series.reduce((total, { key }) => total + (row[key] ?? 0), 0);
 }
 
-/** The end of an axis: the highest value rounded up to 1, 2 or 5 times a power of ten. */
+/** The end of an axis: the highest value rounded up to a round number. */
 export function top(values) {
   const highest = Math.max(...values, 0);
   if (highest <= 0) return 1;
   const power = 10 ** Math.floor(Math.log10(highest));
-  return [1, 2, 4, 5, 6, 8, 10].map((step) => step * power).find((step) => step >= highest - 1e-12);
+  return [1, 1.2, 1.6, 2, 2.4, 3, 4, 5, 6, 8, 10].map((step) => step * power).find((step) => step >= highest - 1e-12);
 }

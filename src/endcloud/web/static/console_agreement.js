@@ -1,6 +1,6 @@
 // How far people's verdicts go with the numbers that machines gave the same replies.
 
-import { api, blank, element, percent, sentence } from "./staff.js";
+import { api, blank, element, percent, sentence, share } from "./staff.js";
 
 const FEW = 30;
 
@@ -34,6 +34,6 @@ export async function showAgreement(place, t) {
 function gauge(t, row) {
   return element("section", { class: "card gauge" }, element("h2", {}, t(`measure ${row.measure}`)),
     element("p", { class: "figure" }, percent(row.equal)),
-    element("meter", { min: 0, max: 1, value: row.equal, "aria-label": t("equal") }),
+    share({ value: row.equal, of: 1, label: t("equal") }),
     element("p", { class: "soft small" }, `${t("replies")} ${row.replies}${row.replies < FEW ? ` · ${t("few")}` : ""}`));
 }

@@ -2,8 +2,9 @@
 // A judged reply stays in the list until the queue is loaded again, so that one can go back and judge it anew.
 
 import { newName } from "./api.js";
-import { api, blank, element, moment, notice, percent, sentence } from "./staff.js";
+import { api, blank, element, moment, notice, percent, sentence, share } from "./staff.js";
 
+const SAYING = new Set(["thumb", "note", "failed check"]); // signs whose detail is words
 const SCORES = { end: ["final", "similarity", "relevance"], cloud: ["cloud_relevance"] };
 
 export class Reviews {
@@ -93,7 +94,7 @@ export class Reviews {
   #cause({ cause, detail }, short = false) {
     const share = cause === "unsure" ? percent(Number(detail)) : detail;
     const said = this.t(`why ${cause}`, { detail: share });
-    const words = !short && detail && (cause === "thumb" || cause === "note") ? this.t("saying", { text: detail }) : "";
+    const words = !short && detail && SAYING.has(cause) ? this.t("saying", { text: detail }) : "";
     return said + words;
   }
 
@@ -135,7 +136,7 @@ export class Reviews {
   #reply(item, speaker, replies) {
     const { t } = this;
     const judged = replies.some((turn) => turn.id === item.reply.id);
-    const facts = replies.flatMap((turn) => [turn.version.slice(0, 10), turn.probability === null ? "" : t("sure", { share: percent(turn.probability) })]).filter(Boolean);
+    const facts = replies.flatMap((turn) => [/^[0-9a-f]{16,}$/.test(turn.version) ? turn.version.slice(0, 8) : turn.version, turn.probability === null ? "" : t("sure", { share: percent(turn.probability) })]).filter(Boolean);
     return element("section", { class: `reply ${speaker} ${judged ? "judged" : ""}` },
       element("h3", {}, t(`${speaker}Reply`), judged ? element("span", { class: "chip warn" }, t("judged")) : null),
       ...(replies.length ? replies.map((turn) => element("p", { class: "words" }, turn.text))
@@ -149,7 +150,7 @@ export class Reviews {
     if (!known.length) return element("p", { class: "soft small" }, this.t("noScore"));
     return element("dl", { class: "scores", "aria-label": this.t("scores") }, ...known.flatMap((name) => [
       element("dt", {}, this.t(name)),
-      element("dd", {}, element("meter", { min: 0, max: 1, value: scores[name] }), element("span", {}, scores[name].toFixed(2))),
+      element("dd", {}, share({ value: scores[name], of: 1, label: this.t(name) }), element("span", {}, scores[name].toFixed(2))),
     ]));
   }
 

@@ -14,11 +14,12 @@ export class Talk {
   #suggested = "";
   #name = newName("a");
   #sending = false;
+  #atEnd = true;
 
   constructor(talks, conversation) {
     const { t } = talks;
     Object.assign(this, { talks, t, conversation, me: talks.me });
-    this.title = element("h2", { class: "talk-title" }, talks.name({ conversation, last: talks.row(conversation)?.last }));
+    this.title = element("h2", { class: "talk-title" }, talks.name({ conversation, ...talks.row(conversation) }));
     this.stage = element("p", { class: "talk-stage soft small" });
     this.actions = element("div", { class: "talk-actions" });
     this.log = element("ol", { class: "log", role: "log", tabindex: "0", "aria-label": t("history"), "aria-busy": "true" });
@@ -28,6 +29,8 @@ export class Talk {
       element("header", { class: "talk-head" }, back, element("div", { class: "talk-names" }, this.title, this.stage), this.actions),
       this.log, this.foot);
     this.log.append(blank(t("loading")));
+    this.log.addEventListener("scroll", () => (this.#atEnd = this.#following()));
+    new ResizeObserver(() => this.#atEnd && this.#follow()).observe(this.log);
     this.#composer();
     this.#about();
     this.#handed(talks.row(conversation)?.handoff ?? null);

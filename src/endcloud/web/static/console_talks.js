@@ -41,7 +41,7 @@ export class Talks {
       this.#open = conversation ? new Talk(this, conversation) : null;
     }
     this.root.classList.toggle("opened", Boolean(conversation));
-    this.view.replaceChildren(this.#open?.root ?? blank(this.t("pick"), this.t("pickWhy")));
+    if (this.#open) this.view.replaceChildren(this.#open.root);
     this.#draw();
   }
 
@@ -98,6 +98,7 @@ export class Talks {
     for (const name of ["mine", "others", "lately"]) groups[name].sort((a, b) => at(b) - at(a));
     this.count(groups.waiting.length);
     if (this.#loaded) this.alarm.hear(groups.waiting.map((row) => row.conversation));
+    if (!this.#open) this.view.replaceChildren(this.#rows.size ? blank(this.t("pick"), this.t("pickWhy")) : blank(this.t("noTalks"), this.t("noTalksWhy")));
     const focused = document.activeElement?.dataset?.conversation;
     this.#buttons.clear();
     this.list.replaceChildren(...this.#content(groups));
@@ -112,7 +113,6 @@ export class Talks {
     }
     const shown = [this.#section("waiting", groups.waiting, this.#nobody())];
     for (const name of ["mine", "others", "lately"]) if (groups[name].length) shown.push(this.#section(name, groups[name]));
-    if (!this.#rows.size) shown.push(element("p", { class: "soft small pad" }, this.t("noTalks")));
     return shown;
   }
 
@@ -148,8 +148,9 @@ export class Talks {
   }
 
   /** How a conversation is called: by its customer where the shop named one. */
-  name({ conversation, last }) {
-    if (last?.speaker === "customer" && last.by) return this.t("customer", { name: last.by });
+  name({ conversation, customer, last }) {
+    const known = customer || (last?.speaker === "customer" && last.by);
+    if (known) return this.t("customer", { name: known });
     return this.t("visitor", { name: conversation.replace(/^c_/, "").slice(0, 6) });
   }
 

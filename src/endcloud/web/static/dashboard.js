@@ -1,8 +1,8 @@
 // The owner's dashboard: six figures, then the charts behind them, then versions and uploads.
 
-import { bars, lines, lying, share } from "./charts.js";
+import { bars, lines, lying } from "./charts.js";
 import { showVersions } from "./dashboard_versions.js";
-import { api, bar, blank, element, language, loggedIn, percent, sentence, wordsOf } from "./staff.js";
+import { api, bar, blank, element, language, loggedIn, notice, percent, sentence, share, wordsOf } from "./staff.js";
 import words from "./words_dashboard.js";
 
 const PERIODS = ["today", "7d", "30d"];
@@ -35,7 +35,9 @@ async function load() {
     const [found, { versions }] = await Promise.all([api.get(`/dashboard/figures?period=${period}`), api.get("/dashboard/versions")]);
     if (mine === asked) draw(found, versions);
   } catch (error) {
-    if (mine === asked) place.replaceChildren(blank(sentence(t, error), "", element("button", { class: "button", type: "button", onclick: () => load() }, t("again"))));
+    if (mine !== asked) return;
+    if (place.querySelector(".tiles")) notice(sentence(t, error), "bad"); // what is shown stays, with its time
+    else place.replaceChildren(blank(sentence(t, error), "", element("button", { class: "button", type: "button", onclick: () => load() }, t("again"))));
   }
   place.removeAttribute("aria-busy");
 }
@@ -73,7 +75,7 @@ function tile(name, figure, why, extra = null, tone = "") {
 }
 
 function charts(tables, sums, currency) {
-  const one = (value) => (Number.isInteger(value) ? String(value) : value.toFixed(1));
+  const one = (value) => (Number.isInteger(value) ? String(value) : ""); // there is no half of a question
   const percentiles = (name) => [{ key: `${name}_p50`, label: t("p50"), tone: "accent" }, { key: `${name}_p95`, label: t("p95"), tone: "warn", dashed: true }];
   const series = (names, tones) => names.map(([key, word], at) => ({ key, label: t(word), tone: tones[at] }));
   const kinds = Object.keys(tables.feedback[0] ?? {}).filter((key) => key !== "from");
@@ -92,16 +94,23 @@ function charts(tables, sums, currency) {
   const line = priced && sums.costs.all_cloud > 0 ? { key: "all_cloud", label: t("allCloud"), tone: "ink", dashed: true } : null;
   return [
     timed("routes", "routes", tables.routes, answered, one),
-    timed("quality", "quality", tables.quality, thumbs, one),
+    withNote(timed("quality", "quality", tables.quality, thumbs, one), judged(sums.quality)),
+    timed("quality", "likedShare", tables.quality, [{ key: "liked_share", label: t("liked"), tone: "good" }], percent, lines, { most: 1 }),
     timed("latency", "firstToken", tables.latency, percentiles("first"), quick, lines),
     timed("latency_by_route", "whole", tables.latency, percentiles("whole"), quick, lines),
     withNote(timed("costs", "costs", tables.costs, spent, coins, bars, { line }), priced && line ? t("savedHow", { count: sums.costs.priced_answers }) : ""),
     timed("quality", "review", tables.quality, verdicts, one),
     card("feedback", t("feedbackWhy"), "feedback", tables.feedback, feedback.length ? lying({ items: feedback, format: String }) : null),
-    timed("handoffs", "handoffs", tables.handoffs, calls, one, lines),
+    timed("handoffs", "handoffs", tables.handoffs, calls.slice(0, 1), one, bars, { line: total(tables.handoffs, "called") ? calls[1] : null }),
     timed("handoffs", "wait", tables.handoffs, percentiles("wait"), quick, lines),
     card("reasons", t("reasonsWhy"), "reasons", tables.reasons, reasons.length ? lying({ items: reasons, format: String }) : null),
   ];
+}
+
+/** Stars and corrections in a sentence; empty where there are none. */
+function judged({ ratings, stars, corrections }) {
+  const said = [ratings ? t("starsNote", { stars: stars.toFixed(1), ratings }) : "", corrections ? t("correctionsNote", { corrections }) : ""];
+  return said.filter(Boolean).join(" · ");
 }
 
 function withNote(shown, note) {
@@ -127,8 +136,16 @@ function figures(rows) {
   const cell = (value, name) => value === null ? "–" : name === "from" ? start(value) : typeof value === "number" && !Number.isInteger(value) ? value.toPrecision(3) : String(value);
   return element("details", {}, element("summary", { class: "soft small" }, t("table")),
     element("div", { class: "table-box" }, element("table", {},
-      element("thead", {}, element("tr", {}, ...columns.map((name) => element("th", { scope: "col", class: "number" }, name)))),
+      element("thead", {}, element("tr", {}, ...columns.map((name) => element("th", { scope: "col", class: "number" }, column(name))))),
       element("tbody", {}, ...rows.map((row) => element("tr", {}, ...columns.map((name) => element("td", { class: "number" }, cell(row[name], name)))))))));
+}
+
+function column(name) {
+  try {
+    return t(`column ${name}`);
+  } catch {
+    return name;
+  }
 }
 
 function versionsCard(versions) {

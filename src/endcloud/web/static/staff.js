@@ -147,6 +147,13 @@ export function notice(text, kind = "good") {
   setTimeout(() => shown.remove(), kind === "good" ? 4000 : 9000);
 }
 
+/** One share of a whole as a bar, such as the budget. */
+export function share({ value, of, label, tone = "accent" }) {
+  const bar = element("span", { class: `share-bar ${tone}` });
+  bar.style.width = `${of > 0 ? Math.min(100, (value / of) * 100) : 0}%`;
+  return element("span", { class: "share", role: "img", "aria-label": label }, bar);
+}
+
 /** What an error says to people: our own words where we have them, else the service's. */
 export function sentence(t, error) {
   if (error.status === 0) return t("unreached");
@@ -172,7 +179,7 @@ export function duration(seconds) {
 
 const TIME = new Intl.DateTimeFormat(language === "zh" ? "zh-CN" : "en-GB", { hour: "2-digit", minute: "2-digit" });
 const DATE = new Intl.DateTimeFormat(language === "zh" ? "zh-CN" : "en-GB", {
-  month: "numeric", day: "numeric", hour: "2-digit", minute: "2-digit",
+  month: language === "zh" ? "numeric" : "short", day: "numeric", hour: "2-digit", minute: "2-digit",
 });
 
 /** The hour for today, the date as well for other days. */

@@ -1,0 +1,34 @@
+"""Console and dashboard open in Chromium, logged in by their own form; whatever goes wrong on a page is collected."""
+
+from __future__ import annotations
+
+from chromium import complaints
+from playwright.sync_api import Browser, Page
+from web_server import Served
+
+
+class Staff:
+    """Opens pages for people with keys. `wrong` holds what went wrong on any of them."""
+
+    def __init__(self, browser: Browser) -> None:
+        self._browser = browser
+        self._pages: list[tuple[Page, list[str]]] = []
+
+    def page(self, served: Served, role: str, path: str, **options: object) -> Page:
+        context = self._browser.new_context(
+            **{"locale": "zh-CN", "viewport": {"width": 1200, "height": 800}, **options}
+        )
+        context.set_default_timeout(8_000)
+        page = context.new_page()
+        self._pages.append((page, complaints(page, served.url)))
+        page.goto(served.url + path)
+        page.locator("#key").fill(served.keys[role])
+        page.locator("form.card button[type=submit]").click()
+        return page
+
+    def wrong(self) -> list[str]:
+        return [found for _, complaint in self._pages for found in complaint]
+
+    def close(self) -> None:
+        for page, _ in self._pages:
+            page.context.close()
