@@ -9,6 +9,7 @@ from typing import cast
 
 import pytest
 from chromium import chromium, complaints, needs_chromium
+from foreign_site import foreign_site
 from paced_model import PacedModel
 from playwright.sync_api import Browser, Locator, Page, expect
 from web_server import Served, serving
@@ -138,7 +139,7 @@ def test_a_thumbs_down_brings_the_answer_of_the_cloud(shop: Served, open_page: C
     expect(message(page, "cloud")).to_have_text("云端回答：满59元包邮。")
     expect(page.locator("endcloud-chat .status")).to_have_text("云端 AI 正在为您服务")
     said = shop.service.feedbacks.of(reply_id(shop, "end"))
-    assert [(one.kind, one.value, one.text) for one in said] == [("thumb", -1, ""), ("note", None, "没说运费")]
+    assert {(one.kind, one.value, one.text) for one in said} == {("thumb", -1, ""), ("note", None, "没说运费")}
     assert said[0].by.startswith("demo-v_")
 
 
@@ -307,3 +308,28 @@ def test_many_messages_come_by_pages_and_a_phone_shows_them_whole(shop: Served, 
     box = page.locator("endcloud-chat dialog").bounding_box()
     assert box is not None
     assert (box["width"], box["height"]) == (390, 700)
+
+
+def test_another_sites_page_embeds_it_with_one_line(tmp_path: Path, browser: Browser) -> None:
+    with foreign_site() as site:
+        allowed = WebSettings(allowed_origins=(site.url,), chat_page=ChatPage("云栖小铺", QUESTIONS))
+        with serving(tmp_path, settings=allowed) as served, browser.new_page(locale="ar") as page:
+            speaking(served)
+            site.show(served.url)
+            found = complaints(page, site.url)
+            page.goto(site.url)
+            page.get_by_role("button", name="打开在线客服").click()
+            say(page, "满多少包邮？")
+            expect(message(page, "end")).to_have_text("亲，满59元包邮，不满收8元运费。")
+            assert [one for one in found if not one.startswith(f"asked {served.url}")] == []
+            box = page.locator("endcloud-chat dialog").bounding_box()
+            assert box is not None
+            assert box["x"] == 20, "on a page that reads from the right, it stands at the left"
+
+
+def test_a_site_that_the_settings_do_not_name_gets_no_chat(shop: Served, browser: Browser) -> None:
+    with foreign_site() as site, browser.new_page() as page:
+        site.show(shop.url)
+        with page.expect_event("requestfailed", predicate=lambda request: request.url.endswith("/chat.js")):
+            page.goto(site.url)
+        assert page.evaluate("customElements.get('endcloud-chat') === undefined")

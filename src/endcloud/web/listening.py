@@ -34,6 +34,7 @@ async def conversation_events(
         if speaking is not None and speaking[0].turn not in seen:
             for event in speaking:
                 yield event_bytes(event, staff=staff)
+        yield ALIVE  # what comes from here on is new
         async for sent in _live(news, seen, staff=staff):
             yield sent
 

@@ -46,7 +46,8 @@ export class Api {
   }
 
   /** Reads server-sent events until `signal` ends it, and comes back after every break.
-   *  `on` maps an event's name to what to do with its JSON; `after` is the last event id that was seen;
+   *  `on` maps an event's name to what to do with its JSON, and "alive" to what to do when the service says that it
+   *  has told all that was missed, or that nothing happens; `after` is the last event id that was seen;
    *  `state` hears "connecting", "open", "lost"; `refused` hears the ApiError that made it give up. */
   async listen(path, { on, after = "", state = () => {}, refused = () => {}, signal }) {
     let wait = FIRST_WAIT;
@@ -59,6 +60,10 @@ export class Api {
         state("open");
         for await (const event of serverSent(response.body, () => watch.heard())) {
           wait = FIRST_WAIT;
+          if (event.name === "alive") {
+            on.alive?.();
+            continue;
+          }
           if (event.id) after = event.id;
           on[event.name]?.(JSON.parse(event.data));
         }
@@ -127,7 +132,8 @@ async function* serverSent(body, heard) {
         if (line === "") {
           if (event.data.length) yield { ...event, data: event.data.join("\n") };
           event = { id: "", name: "", data: [] };
-        } else if (line.startsWith("id:")) event.id = line.slice(3).trim();
+        } else if (line.startsWith(":")) yield { id: "", name: "alive", data: "" };
+        else if (line.startsWith("id:")) event.id = line.slice(3).trim();
         else if (line.startsWith("event:")) event.name = line.slice(6).trim();
         else if (line.startsWith("data:")) event.data.push(line.slice(5).replace(/^ /, ""));
       }

@@ -34,7 +34,6 @@ export class Composer {
     this.button.setAttribute("aria-label", t("send"));
     this.button.title = t("send");
     this.note.textContent = t("disclosure");
-    this.note.hidden = conversation.withPerson;
     this.person.replaceChildren(icon("person"), t("person"));
     this.person.hidden = ["waiting", "claimed"].includes(conversation.handoff?.stage);
     this.#count();
@@ -55,6 +54,7 @@ export class Composer {
   #count() {
     const left = MOST - this.input.value.length;
     this.left.hidden = left > WARN;
+    this.note.hidden = left <= WARN || this.chat.conversation.withPerson;
     this.left.textContent = left > WARN ? "" : this.chat.t("left", { count: left });
     this.button.disabled = !this.input.value.trim();
   }

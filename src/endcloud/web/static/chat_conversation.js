@@ -1,28 +1,25 @@
 // One customer's conversation: what was said, what is still to be sent, who speaks. No element is touched here.
 //
-// Words are kept in this browser from the moment they are sent until the service has them on disk, and go out again
-// under the same name after every failure: said twice they count once. What the service says comes by events, after
-// the last one that was seen.
+// What the service says comes by events, after the last one that was seen; what the customer says goes by the outbox.
 
 import { Api, ApiError, newName } from "./api.js";
+import { Outbox } from "./chat_outbox.js";
 import { keep, kept } from "./i18n.js";
 
 const FIRST_RETRY = 2_000;
 const LONGEST_RETRY = 30_000;
+const MOST_RATINGS = 300;
 const PATIENCE = 4_000; // how long after a break the answer may stay away before the question is asked again
 
 /** Tells "change" (detail: {turn} or {}), "piece" ({turn, text}), "said" ({turn}: whole and new), "handoff", "reset". */
 export class Conversation extends EventTarget {
   turns = new Map();
-  outbox = [];
   handoff = null;
   connection = "idle";
   problem = null;
   ratings = {};
   #space = "";
   #listening = null;
-  #sending = false;
-  #timer = 0;
   #broken = false;
   #caughtUp = false;
   #beginning = null;
@@ -36,6 +33,7 @@ export class Conversation extends EventTarget {
       renew: ({ authorization }) => identity.renew(authorization.slice("Bearer ".length)),
     });
     this.id = "";
+    this.outbox = new Outbox((item) => this.#deliver(item), () => this.#tell());
     addEventListener("online", () => this.sendNow());
     addEventListener("offline", () => this.#tell());
   }
@@ -45,20 +43,19 @@ export class Conversation extends EventTarget {
   /** Takes up what this browser keeps of the present person. Until it is known who that is, nothing is sent. */
   async begin() {
     this.#leave();
-    this.id = "";
-    this.outbox = [];
+    if (this.#space) this.id = "";
     this.ratings = {};
     this.#space = "";
+    this.outbox.open("");
     this.#clear();
     const beginning = (this.#beginning = {});
     const name = await this.#whoever(beginning);
-    if (beginning !== this.#beginning) return;
+    if (beginning !== this.#beginning || !name) return;
     this.#space = `${this.identity.store}:${name}`;
     this.id ||= kept(`${this.#space}:conversation`) ?? "";
     this.ratings = JSON.parse(kept(`${this.#space}:ratings`) ?? "{}");
-    if (this.outbox.length) keep(`${this.#space}:conversation`, this.id);
-    this.outbox.forEach((item) => this.#keepUnsent(item));
-    this.outbox = this.#unsent();
+    if (this.id) keep(`${this.#space}:conversation`, this.id); // words were said meanwhile
+    this.outbox.open(this.#space);
     this.#clear();
     this.#broken = Boolean(this.id); // what came to nothing while the page was away is asked for again
     if (this.id) this.listen();
@@ -72,7 +69,7 @@ export class Conversation extends EventTarget {
       } catch (error) {
         if (!(error instanceof ApiError) || !error.passing) {
           this.#expire();
-          return "nobody";
+          return "";
         }
         this.#connected("lost");
         await new Promise((resolve) => setTimeout(resolve, wait));
@@ -90,15 +87,37 @@ export class Conversation extends EventTarget {
   /** Puts the present conversation away; the next words begin another. What is unsent still goes where it belongs. */
   renew() {
     this.#leave();
+    keep(`${this.#space}:previous`, this.id || this.previous || null);
     this.id = "";
+    for (const name of ["conversation", "draft"]) keep(`${this.#space}:${name}`, null);
+    this.#clear();
+  }
+
+  /** The conversation that was put away last. */
+  get previous() {
+    return this.#space && !this.id ? kept(`${this.#space}:previous`) : null;
+  }
+
+  goBack() {
+    this.id = this.previous;
+    keep(`${this.#space}:conversation`, this.id);
+    keep(`${this.#space}:previous`, null);
+    this.#clear();
+    this.listen();
+  }
+
+  /** Lets go of all that this browser keeps of the present person: after it was erased at the shop, too. */
+  forget() {
+    this.renew();
+    this.outbox.clear();
     this.ratings = {};
-    for (const name of ["conversation", "ratings", "draft"]) keep(`${this.#space}:${name}`, null);
+    for (const name of ["previous", "ratings"]) keep(`${this.#space}:${name}`, null);
     this.#clear();
   }
 
   /** Words of this conversation that the service does not have yet. */
   get unsent() {
-    return this.outbox.filter((item) => item.conversation === this.id);
+    return this.outbox.items.filter((item) => item.conversation === this.id);
   }
 
   get draft() {
@@ -136,26 +155,14 @@ export class Conversation extends EventTarget {
       this.id = newName("c");
       if (this.#space) keep(`${this.#space}:conversation`, this.id);
     }
-    const item = { id: newName("t"), text, conversation: this.id, state: "sending", tries: 0 };
-    this.outbox.push(item);
-    this.#keepUnsent(item);
     this.draft = "";
     this.listen();
-    this.#tell();
-    this.#flush();
+    this.outbox.add(text, this.id);
   }
 
   /** Sends what waits without waiting longer. */
   sendNow() {
-    clearTimeout(this.#timer);
-    for (const item of this.outbox) if (item.state === "waiting") item.state = "sending";
-    this.#tell();
-    this.#flush();
-  }
-
-  drop(item) {
-    this.#sent(item);
-    this.#tell();
+    this.outbox.sendNow();
   }
 
   /** Asks for an answer that never came; one that came after all is not given twice. */
@@ -168,63 +175,30 @@ export class Conversation extends EventTarget {
     }
   }
 
-  async #flush() {
-    if (this.#sending || !this.#space) return;
-    this.#sending = true;
-    try {
-      for (let item; (item = this.outbox.find((one) => one.state === "sending")); ) {
-        if (this.outbox[0] !== item && this.outbox[0].state === "waiting") break; // in order
-        await this.#send(item);
-      }
-    } finally {
-      this.#sending = false;
-    }
-  }
-
-  async #send(item) {
+  /** Brings words to the service; false where they are to go somewhere else. Throws ApiError. */
+  async #deliver(item) {
     try {
       await this.api.post(`v1/conversations/${item.conversation}/turns`, { id: item.id, text: item.text });
-      this.problem = null;
-      this.#sent(item);
-      if (item.conversation === this.id && !this.turns.has(item.id)) {
-        this.turns.set(item.id, { id: item.id, speaker: "customer", text: item.text, at: new Date().toISOString() });
-      }
     } catch (error) {
-      if (!(error instanceof ApiError)) throw error;
-      this.#failed(item, error);
-    }
-    this.#tell();
-  }
-
-  #failed(item, error) {
-    item.error = error;
-    if (error.status === 403 && item.conversation === this.id) {
+      if (error instanceof ApiError && error.status === 401) this.#expire();
+      if (!(error instanceof ApiError && error.status === 403 && item.conversation === this.id)) throw error;
       this.#elsewhere();
-    } else if (error.status === 401) {
-      Object.assign(item, { state: "waiting", until: null });
-      this.#expire();
-    } else if (error.passing) {
-      const wait = error.retryAfter ? error.retryAfter * 1000 : Math.min(FIRST_RETRY * 2 ** item.tries, LONGEST_RETRY);
-      item.tries += 1;
-      item.state = "waiting";
-      item.until = Date.now() + wait;
-      clearTimeout(this.#timer);
-      this.#timer = setTimeout(() => this.sendNow(), wait);
-    } else {
-      item.state = "failed";
+      return false;
     }
+    this.problem = null;
+    if (item.conversation === this.id && !this.turns.has(item.id)) {
+      this.turns.set(item.id, { id: item.id, speaker: "customer", text: item.text, at: new Date().toISOString() });
+    }
+    return true;
   }
 
   /** The conversation belongs to somebody else (another login, an older visitor): goes on in one of our own. */
   #elsewhere() {
     this.#leave();
-    const items = this.unsent;
+    const before = this.id;
     this.id = newName("c");
     keep(`${this.#space}:conversation`, this.id);
-    for (const item of items) {
-      Object.assign(item, { conversation: this.id, state: "sending", error: null });
-      this.#keepUnsent(item);
-    }
+    this.outbox.move(before, this.id);
     this.#clear();
     this.listen();
   }
@@ -244,6 +218,7 @@ export class Conversation extends EventTarget {
         piece: on((event) => this.#piece(event)),
         turn: on((event) => this.#said(event)),
         handoff: on((event) => this.#called(event)),
+        alive: on(() => this.#caught()),
       },
       state: on((state) => this.#connected(state)),
       refused: on((error) => this.#refused(error)),
@@ -268,11 +243,17 @@ export class Conversation extends EventTarget {
     }
     if (state === "open") {
       this.problem = this.problem === "expired" ? null : this.problem;
-      setTimeout(() => this.#caughtUp || ((this.#caughtUp = true), this.#tell()), 300);
       if (this.#broken) setTimeout(() => this.#mend(), PATIENCE);
-      if (this.outbox.some((item) => item.state === "waiting")) this.sendNow();
+      if (this.outbox.items.some((item) => item.state === "waiting")) this.sendNow();
     }
     this.connection = state;
+    this.#tell();
+  }
+
+  /** All that was missed has been told: what comes now is new. */
+  #caught() {
+    if (this.#caughtUp) return;
+    this.#caughtUp = true;
     this.#tell();
   }
 
@@ -312,10 +293,10 @@ export class Conversation extends EventTarget {
   #said(turn) {
     const known = this.turns.get(turn.id);
     if (known?.whole) return;
-    const mine = this.outbox.find((item) => item.id === turn.id);
-    if (mine) this.#sent(mine);
     if (!turn.text) this.turns.delete(turn.id); // withheld before a word was shown
     else this.turns.set(turn.id, { ...turn, whole: true });
+    const mine = this.outbox.items.find((item) => item.id === turn.id);
+    if (mine) this.outbox.remove(mine);
     if (turn.speaker !== "customer") this.#broken = false;
     this.#tell({ turn: turn.id });
     if (turn.speaker !== "customer" && turn.text && this.#caughtUp) {
@@ -340,7 +321,7 @@ export class Conversation extends EventTarget {
   /** A thumb: 1 or -1. Kept here too, since the service does not tell ratings back. Throws ApiError. */
   async rate(turn, value) {
     await this.api.post("v1/feedback", { id: newName("f"), turn: turn.id, kind: "thumb", value });
-    this.ratings[turn.id] = value;
+    this.ratings = Object.fromEntries([...Object.entries(this.ratings), [turn.id, value]].slice(-MOST_RATINGS));
     keep(`${this.#space}:ratings`, JSON.stringify(this.ratings));
   }
 
@@ -371,30 +352,5 @@ export class Conversation extends EventTarget {
 
   #tell(detail = {}) {
     this.dispatchEvent(new CustomEvent("change", { detail }));
-  }
-
-  #sent(item) {
-    this.outbox = this.outbox.filter((one) => one !== item);
-    this.#keepUnsent(item, true);
-  }
-
-  /** Each under a key of its own: two tabs do not overwrite each other's. */
-  #keepUnsent(item, gone = false) {
-    if (!this.#space) return; // kept as soon as it is known whose they are
-    const { id, text, conversation } = item;
-    keep(`${this.#space}:unsent:${id}`, gone ? null : JSON.stringify({ id, text, conversation, at: Date.now() }));
-  }
-
-  #unsent() {
-    let found = [];
-    try {
-      found = Object.keys(localStorage)
-        .filter((name) => name.startsWith(`${this.#space}:unsent:`))
-        .map((name) => JSON.parse(kept(name)));
-    } catch {
-      return [];
-    }
-    found.sort((one, other) => one.at - other.at);
-    return found.map((item) => ({ ...item, state: "sending", tries: 0 }));
   }
 }

@@ -9,6 +9,8 @@ import { element, icon } from "./dom.js";
 import { chooseLanguage, keep, kept, languageOf, preferredLanguage, translator } from "./i18n.js";
 import { Composer } from "./chat_composer.js";
 import { Conversation } from "./chat_conversation.js";
+import { Header } from "./chat_header.js";
+import { Hello } from "./chat_hello.js";
 import { Identity, tokenFrom } from "./chat_identity.js";
 import { Menu } from "./chat_menu.js";
 import { Messages } from "./chat_messages.js";
@@ -39,6 +41,7 @@ class EndcloudChat extends HTMLElement {
   #built = false;
   #unread = 0;
   #restTimer = 0;
+  #greetTimer = 0;
 
   // -- what a page can do with it ------------------------------------------------------------------------------
 
@@ -49,6 +52,7 @@ class EndcloudChat extends HTMLElement {
     this.launcher.hidden = true;
     this.#unread = 0;
     this.conversation.listen();
+    this.#greet();
     this.#render();
     this.messages.toEnd();
     this.composer.fit();
@@ -87,6 +91,7 @@ class EndcloudChat extends HTMLElement {
   }
 
   say(text) {
+    this.messages.judging.fold();
     this.conversation.say(text);
     this.messages.toEnd();
   }
@@ -147,8 +152,8 @@ class EndcloudChat extends HTMLElement {
     this.shadowRoot.adoptedStyleSheets = sheets;
     this.shadowRoot.append(...this.#frame());
     this.#render();
-    if (this.hasAttribute("open")) this.show();
     this.#greet();
+    if (this.hasAttribute("open")) this.show();
   }
 
   attributeChangedCallback(name, before, now) {
@@ -167,6 +172,8 @@ class EndcloudChat extends HTMLElement {
     this.messages = new Messages(this);
     this.composer = new Composer(this);
     this.menu = new Menu(this);
+    this.header = new Header(this);
+    this.hello = new Hello(this, this.messages.hello);
     this.#hear();
     this.conversation.begin().then(() => this.composer.restore());
   }
@@ -188,7 +195,8 @@ class EndcloudChat extends HTMLElement {
     try {
       this.info = { ...this.info, ...(await this.identity.open.get("v1/shop")) };
     } catch {
-      setTimeout(() => this.#greet(), 10_000);
+      clearTimeout(this.#greetTimer);
+      this.#greetTimer = setTimeout(() => this.#greet(), 10_000);
     }
     this.#render();
   }
@@ -220,7 +228,7 @@ class EndcloudChat extends HTMLElement {
     clearTimeout(this.#restTimer);
     if (!document.hidden) return this.conversation.listen();
     this.#restTimer = setTimeout(() => {
-      const expected = ["waiting", "claimed"].includes(this.conversation.handoff?.stage) || this.conversation.outbox.length;
+      const expected = ["waiting", "claimed"].includes(this.conversation.handoff?.stage) || this.conversation.outbox.items.length;
       if (document.hidden && !expected) this.conversation.rest();
     }, REST);
   }
@@ -232,16 +240,9 @@ class EndcloudChat extends HTMLElement {
   #frame() {
     this.badge = element("span", { class: "badge", hidden: true });
     this.launcher = element("button", { type: "button", class: "launcher", part: "launcher", onclick: () => this.show() }, icon("chat"), this.badge);
-    this.heading = element("h2", { id: "title" });
-    this.status = element("p", { class: "status", role: "status" });
-    this.face = element("span", { class: "face" });
-    this.shut = element("button", { type: "button", class: "bare", onclick: () => this.hide() }, icon("close"));
-    const titles = element("div", { class: "titles" }, this.heading, this.status);
-    const header = element("header", { class: "bar" }, this.face, titles, this.menu.button, this.shut, this.menu.list);
-    this.banner = element("div", { class: "banner", role: "status", hidden: true });
     this.live = element("div", { class: "visually-hidden", role: "status", "aria-live": "polite" });
     const talk = element("div", { class: "talk" }, this.messages.log, this.messages.newest);
-    this.#body = [header, this.banner, talk, this.composer.root];
+    this.#body = [this.header.bar, this.header.banner, talk, this.composer.root];
     this.panel = element("dialog", { class: "panel", part: "panel", dir: "ltr", "aria-labelledby": "title" }, ...this.#body, this.menu.sheet);
     this.panel.addEventListener("close", () => this.#closed());
     this.panel.addEventListener("cancel", (event) => this.menu.close() && event.preventDefault());
@@ -286,79 +287,17 @@ class EndcloudChat extends HTMLElement {
 
   #render() {
     if (!this.panel) return;
-    const { t, conversation } = this;
+    const { t } = this;
     this.panel.lang = this.launcher.lang = this.language === "zh" ? "zh-CN" : "en";
     const shop = this.getAttribute("name") ?? this.info.name;
-    this.heading.textContent = shop ? t("titleOf", { shop }) : t("title");
     this.launcher.setAttribute("aria-label", this.#unread ? t("openUnread", { count: this.#unread }) : t("open"));
     this.badge.textContent = String(this.#unread);
     this.badge.hidden = !this.#unread;
-    this.shut.setAttribute("aria-label", t("close"));
-    this.shut.title = t("close");
-    this.#renderStatus();
-    this.#renderBanner();
-    this.#renderHello(shop);
+    this.header.render(shop);
+    this.hello.render(shop);
     this.messages.render();
     this.composer.render();
     this.menu.render();
-  }
-
-  #renderStatus() {
-    const { t, conversation } = this;
-    const stage = conversation.handoff?.stage;
-    const cloud = conversation.spoken.findLast((turn) => turn.speaker !== "customer")?.speaker === "cloud";
-    let [text, who] = cloud ? [t("byCloud"), "cloud"] : [t("byAi"), "end"];
-    if (stage === "claimed") [text, who] = [t("byPerson", { name: conversation.handoff.agent }), "human"];
-    if (stage === "waiting") [text, who] = this.info.open ? [t("waitingPerson"), "waiting"] : [t("closedPerson"), "end"];
-    if (this.status.textContent !== text) this.status.textContent = text;
-    if (this.face.dataset.who === who) return;
-    this.face.dataset.who = who;
-    this.face.replaceChildren(icon({ end: "end", cloud: "cloud", human: "person", waiting: "clock" }[who]));
-  }
-
-  #renderBanner() {
-    const { t, conversation } = this;
-    const [text, kind, act] = this.#trouble();
-    const shown = `${text}${kind}${this.language}`;
-    if (this.banner.dataset.shown === shown) return;
-    const was = this.banner.dataset.shown;
-    this.banner.dataset.shown = shown;
-    this.banner.hidden = !text;
-    this.banner.className = `banner ${kind}`;
-    const button = act ? element("button", { type: "button", class: "small", onclick: act }, t("asGuest")) : null;
-    this.banner.replaceChildren(...(text ? [icon(kind === "calm" ? "clock" : "warning"), element("span", {}, text)] : []), ...(button ? [button] : []));
-    if (was && !text && conversation.connection === "open") this.announce(t("backAgain"));
-  }
-
-  /** What stands in the way: [text, kind, what can be done]. */
-  #trouble() {
-    const { t, conversation, info } = this;
-    if (!navigator.onLine) return [t("offline"), "bad", null];
-    if (conversation.problem === "expired") return [`${t("expired")}${t("expiredMore")}`, "bad", () => (this.tokenSource = null)];
-    if (conversation.problem) return [t("refused", { reason: conversation.problem }), "bad", null];
-    if (conversation.connection === "lost") return [t("lost"), "warn", null];
-    if (conversation.handoff?.stage === "waiting" && info.open) return [t("personWaits"), "calm", null];
-    if (!info.open && info.hours) return [t("outside", { hours: info.hours }), "calm", null];
-    return ["", "", null];
-  }
-
-  #renderHello(shop) {
-    const { t, conversation, info } = this;
-    const fresh = !conversation.turns.size && !conversation.unsent.length;
-    const own = this.getAttribute("questions")?.split("|").map((one) => one.trim()).filter(Boolean);
-    const questions = own ?? info.questions;
-    const shown = JSON.stringify([fresh, conversation.loading, shop, questions, this.language]);
-    const { hello } = this.messages;
-    if (hello.dataset.shown === shown) return;
-    hello.dataset.shown = shown;
-    hello.replaceChildren();
-    if (conversation.loading) hello.append(element("p", { class: "notice" }, t("loading")));
-    if (!fresh || conversation.loading) return;
-    hello.append(element("h3", {}, shop ? t("helloOf", { shop }) : t("hello")), element("p", {}, t("helloMore")));
-    if (!questions.length) return;
-    const chip = (text) => element("button", { type: "button", class: "chip", dir: "auto", onclick: () => (this.say(text), this.composer.input.focus()) }, text);
-    hello.append(element("p", { class: "label", id: "questions" }, t("questions")));
-    hello.append(element("div", { class: "chips", role: "group", "aria-labelledby": "questions" }, ...questions.map(chip)));
   }
 }
 

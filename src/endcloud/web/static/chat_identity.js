@@ -57,10 +57,12 @@ export class Identity {
     if (!this.#source) return "visitor";
     const token = await this.token();
     try {
-      return `customer ${JSON.parse(atob(token.split(".")[1].replaceAll("-", "+").replaceAll("_", "/"))).sub}`;
+      const { sub } = JSON.parse(atob(token.split(".")[1].replaceAll("-", "+").replaceAll("_", "/")));
+      if (sub) return `customer ${sub}`;
     } catch {
-      throw new ApiError(401, "The shop's page gave something that is no token.");
+      /* no token at all */
     }
+    throw new ApiError(401, "The shop's page gave something that is no token.");
   }
 
   /** Lets go of the visitor that this browser was. */

@@ -62,7 +62,7 @@ export class Menu {
     this.list.hidden = true;
     this.#sheet(element("p", { class: "aside" }, "…"));
     if (!identity.customer) {
-      const forget = () => (this.close(), identity.forget(), this.chat.restart());
+      const forget = () => (this.close(), conversation.forget(), identity.forget(), this.chat.restart());
       this.#sheet(element("p", {}, t("aboutMeGuest")), element("button", { type: "button", onclick: forget }, t("forget")));
       return;
     }
@@ -90,6 +90,7 @@ export class Menu {
     const { t, language } = this.chat;
     const facts = Object.entries(me.facts ?? {});
     const memories = me.memories ?? [];
+    const day = new Intl.DateTimeFormat(language === "zh" ? "zh-CN" : "en-GB", { dateStyle: "medium" });
     const parts = [element("p", { class: "aside" }, t("aboutMeLocal"))];
     if (!facts.length && !memories.length) parts.push(element("p", {}, t("aboutMeNothing")));
     if (facts.length) {
@@ -97,13 +98,19 @@ export class Menu {
       parts.push(element("dl", {}, ...facts.flatMap(([name, value]) => [element("dt", {}, name), element("dd", { dir: "auto" }, written(value))])));
     }
     if (memories.length) {
-      const day = new Intl.DateTimeFormat(language === "zh" ? "zh-CN" : "en-GB", { dateStyle: "medium" });
       parts.push(element("h4", {}, t("memories")));
       parts.push(element("ul", {}, ...memories.map(({ text, at }) => element("li", { dir: "auto" }, text, at ? element("small", {}, day.format(new Date(at))) : null))));
     }
-    const count = Array.isArray(me.conversations) ? me.conversations.length : me.conversations;
-    if (count) parts.push(element("h4", {}, t("conversations")), element("p", {}, t("conversationsCount", { count })));
+    const talks = (me.conversations ?? []).filter((talk) => talk.turns.length).reverse();
+    if (talks.length) parts.push(element("h4", {}, t("conversations")), ...talks.map((talk) => this.#talk(talk, day)));
     return parts;
+  }
+
+  #talk({ turns }, day) {
+    const { t } = this.chat;
+    const names = { customer: "nameYou", end: "nameEnd", cloud: "nameCloud", shop: "nameShop" };
+    const lines = turns.map(({ speaker, text, by }) => element("p", { dir: "auto" }, element("b", {}, names[speaker] ? t(names[speaker]) : by), `  ${text}`));
+    return element("details", {}, element("summary", { dir: "auto" }, `${day.format(new Date(turns[0].at))}  ${turns[0].text.slice(0, 40)}`), ...lines);
   }
 
   #eraseRow() {
@@ -132,6 +139,7 @@ export class Menu {
       row.prepend(element("p", { role: "alert" }, this.chat.reasonOf(error)));
       return;
     }
+    conversation.forget();
     this.chat.restart();
     this.chat.announce(t("erased"));
     this.#sheet(element("p", {}, icon("check"), t("erased")));

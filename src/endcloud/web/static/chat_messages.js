@@ -1,7 +1,7 @@
-// What was said, drawn: bubbles with their speaker, what is still unsent, the sign that an answer is being made, and
-// what a customer can do with an answer. Texts go in as text; a link in them stays text.
+// What was said, drawn: bubbles with their speaker, what is still unsent, and the sign that an answer is being made.
+// Texts go in as text; a link in them stays text.
 
-import { newName } from "./api.js";
+import { Judging } from "./chat_judging.js";
 import { element, icon } from "./dom.js";
 
 const VISIBLE = 80; // older messages come by a button
@@ -12,7 +12,6 @@ const ICONS = { end: "end", cloud: "cloud", human: "person", shop: "shop", custo
 
 export class Messages {
   #parts = new Map();
-  #feedback = new Map();
   #visible = VISIBLE;
   #waitingSince = null;
   #sticky = true;
@@ -20,6 +19,7 @@ export class Messages {
   /** `chat` has `t`, `conversation`, `identity`, `info` and `say(text)`. */
   constructor(chat) {
     this.chat = chat;
+    this.judging = new Judging(chat, this);
     this.list = element("ol", { class: "messages" });
     this.unsent = element("ol", { class: "messages unsent" });
     this.typing = element("div", { class: "typing", hidden: true });
@@ -70,12 +70,12 @@ export class Messages {
   #place(turn, before, at) {
     const part = this.#parts.get(turn.id) ?? this.#begin(turn);
     const first = !before || before.speaker !== turn.speaker || before.by !== turn.by;
-    const shown = [turn.text.length, turn.streaming, turn.cut, turn.finish, turn.speaker, turn.by, first, part.unfolded];
+    const shown = [this.chat.language, turn.text.length, turn.streaming, turn.cut, turn.finish, turn.speaker, turn.by, first, part.unfolded];
     if (part.shown !== String(shown)) {
       part.shown = String(shown);
       this.#draw(part, turn, first);
     }
-    this.#judge(part, turn);
+    this.judging.draw(part, turn);
     if (this.list.children[at] !== part.item) this.list.insertBefore(part.item, this.list.children[at] ?? null);
   }
 
@@ -132,118 +132,6 @@ export class Messages {
     }
   }
 
-  // -- what a customer can do with an answer -----------------------------------------------------------------
-
-  #judge(part, turn) {
-    const { conversation, identity } = this.chat;
-    const may = identity.customer && turn.whole && ["end", "cloud", "human"].includes(turn.speaker);
-    const state = this.#feedback.get(turn.id) ?? {};
-    const shown = may ? JSON.stringify([conversation.ratings[turn.id], state, this.chat.language]) : "";
-    if (part.judged === shown) return;
-    part.judged = shown;
-    const focused = part.foot.getRootNode().activeElement;
-    const name = part.foot.contains(focused) ? focused.dataset.name : null;
-    part.foot.replaceChildren(...(may ? this.#judging(turn, conversation.ratings[turn.id], state) : []));
-    if (name) (part.foot.querySelector(`[data-name="${name}"]`) ?? part.foot.querySelector("button"))?.focus();
-  }
-
-  #judging(turn, value, state) {
-    const rows = [element("div", { class: "thumbs" }, this.#thumb(turn, 1, value), this.#thumb(turn, -1, value))];
-    if (state.error) rows.push(element("p", { class: "aside", role: "alert" }, icon("warning"), state.error));
-    if (state.open) rows.push(this.#more_words(turn, value, state));
-    return rows;
-  }
-
-  #thumb(turn, value, rated) {
-    const label = this.chat.t(value === 1 ? "good" : "bad");
-    const attributes = { type: "button", class: "thumb", title: label, "aria-label": label, "data-name": `thumb${value}` };
-    const pressed = { "aria-pressed": rated === value, onclick: () => this.#rate(turn, value) };
-    return element("button", { ...attributes, ...pressed }, icon(value === 1 ? "up" : "down"));
-  }
-
-  #more_words(turn, value, state) {
-    const { t } = this.chat;
-    const box = element("div", { class: "words" });
-    box.append(element("p", {}, t(value === 1 ? "thanks" : "sorry"), value === -1 && turn.route === "end" ? ` ${t("sorryCloud")}` : ""));
-    if (value === -1) box.append(this.#instead(turn, state));
-    if (state.commented) box.append(element("p", { class: "aside" }, icon("check"), t("commentDone")));
-    else box.append(this.#comment(turn, value, state));
-    return box;
-  }
-
-  /** What else there is where an answer was no help: the cloud's answer, or a person. */
-  #instead(turn, state) {
-    const { t } = this.chat;
-    const row = element("div", { class: "row" });
-    if (turn.route === "end" && !state.second) {
-      const ask = { type: "button", class: "primary small", "data-name": "second", onclick: () => this.#second(turn) };
-      row.append(element("button", ask, icon("cloud"), t("second")));
-    }
-    if (state.second === "asked") row.append(element("p", { class: "aside" }, t("secondComes")));
-    if (turn.speaker !== "human") {
-      const call = { type: "button", class: "small", "data-name": "person", onclick: () => this.chat.askPerson() };
-      row.append(element("button", call, icon("person"), t("person")));
-    }
-    return row;
-  }
-
-  #comment(turn, value, state) {
-    const { t } = this.chat;
-    const label = t(value === 1 ? "commentGood" : "comment");
-    const attributes = { type: "text", maxlength: 2000, placeholder: label, "aria-label": label, "data-name": "comment" };
-    const input = element("input", { ...attributes, oninput: () => (state.words = input.value) });
-    input.value = state.words ?? "";
-    const send = (event) => {
-      event.preventDefault();
-      if (input.value.trim()) this.#tell(turn, (now) => this.#commented(turn, now, input.value.trim()));
-    };
-    const button = element("button", { class: "small", "data-name": "send-comment" }, t("commentSend"));
-    return element("form", { class: "row", onsubmit: send }, input, button);
-  }
-
-  #rate(turn, value) {
-    return this.#tell(turn, async (state) => {
-      await this.chat.conversation.rate(turn, value);
-      Object.assign(state, { open: true, commented: false, words: "", name: newName("f") });
-      this.chat.announce(this.chat.t(value === 1 ? "thanks" : "sorry"));
-    });
-  }
-
-  async #commented(turn, state, text) {
-    await this.chat.conversation.comment(turn, state.name, text);
-    state.commented = true;
-    this.chat.announce(this.chat.t("commentDone"));
-  }
-
-  #second(turn) {
-    return this.#tell(turn, async (state) => {
-      state.second = "asked";
-      this.render();
-      try {
-        await this.chat.conversation.secondAnswer(turn);
-        state.second = "given";
-        this.#toEnd(true);
-      } catch (error) {
-        state.second = error.status === 409 ? "given" : "";
-        error.said = this.chat.t("secondFailed");
-        throw error;
-      }
-    });
-  }
-
-  /** Does something with an answer, and shows beside it what went wrong. */
-  async #tell(turn, act) {
-    const state = this.#feedback.get(turn.id) ?? {};
-    this.#feedback.set(turn.id, state);
-    state.error = "";
-    try {
-      await act(state);
-    } catch (error) {
-      state.error = error.said ?? this.chat.reasonOf(error);
-    }
-    this.render();
-  }
-
   // -- unsent, typing ----------------------------------------------------------------------------------------
 
   #drawUnsent() {
@@ -261,7 +149,7 @@ export class Messages {
       row.append(element("button", { type: "button", class: "plain", onclick: () => conversation.sendNow() }, t("sendNow")));
     }
     if (item.state !== "sending") {
-      row.append(element("button", { type: "button", class: "plain", onclick: () => conversation.drop(item) }, t("dropIt")));
+      row.append(element("button", { type: "button", class: "plain", onclick: () => conversation.outbox.remove(item) }, t("dropIt")));
     }
     return element("li", { class: `message customer ${item.state}` }, element("div", { class: "bubble" }, text), foot);
   }
@@ -279,7 +167,7 @@ export class Messages {
   /** Once a second: count down, and say that it takes long. */
   #tick() {
     const { conversation } = this.chat;
-    if (conversation.outbox.some((item) => item.state === "waiting")) this.#drawUnsent();
+    if (conversation.outbox.items.some((item) => item.state === "waiting")) this.#drawUnsent();
     const speaking = [...conversation.turns.values()].some((turn) => turn.streaming);
     const waits = speaking || conversation.connection === "lost" ? null : conversation.unanswered(this.chat.info.open);
     if (!waits) this.#waitingSince = null;
