@@ -6,8 +6,8 @@ The proxy streams the engine's tokens and does nothing else; the service checks 
 its way out, and writes both turns to disk before it tells them (see `serving_sides.py`). Rounds alternate between the
 two: first with an engine that draws a token every 10 ms, as a small model on one processor does for 32 replies at
 once, then with one that takes no time at all, which no engine does: what is left is the work beside the engine, and
-no aim is set for it. Then the service alone: 200 streams at once; ten times as many as it takes; and 100 readers that leave in the
-middle. Exits with 1 where an aim is missed. The load comes from this process, over plain sockets on loopback.
+no aim is set for it. Then the service alone: 200 streams at once; ten times as many as it takes; and 100 readers that
+leave in the middle. Exits with 1 where an aim is missed. The load comes from this process, over sockets on loopback.
 """
 
 from __future__ import annotations
