@@ -108,13 +108,20 @@ export class Reviews {
         element("p", { class: "soft small" }, t("reviewOf", { at: this.#at + 1, all: Math.max(this.#waiting, this.#items.length) })),
         element("a", { class: "small", href: `#talks/${encodeURIComponent(item.reply.conversation)}` }, t("openTalk"))),
       element("section", { class: "why" }, element("h2", {}, t("whyFirst")),
-        element("ul", {}, ...item.why.map((sign) => element("li", { class: tone(sign) }, this.#cause(sign))))),
+        element("ul", {}, ...item.why.map((sign) => element("li", { class: tone(sign) }, this.#cause(sign)))), this.#remarks(item)),
       item.context.length ? element("details", { class: "before" }, element("summary", {}, t("before")),
         element("ol", {}, ...item.context.map((turn) => this.#quote(turn)))) : null,
       element("section", { class: "asked" }, element("h3", {}, t("question")), element("p", { class: "words" }, item.query?.text || t("forgotten"))),
       element("div", { class: "replies" }, ...this.#replies(item)),
       this.#verdicts(item, done),
       this.#keys()));
+  }
+
+  /** What colleagues noted before. */
+  #remarks({ feedback }) {
+    const notes = feedback.filter((one) => one.witness !== "customer" && one.text && one.kind !== "correction");
+    if (!notes.length) return null;
+    return element("ul", { class: "remarks soft small" }, ...notes.map((one) => element("li", {}, `${one.by}: ${one.text}`)));
   }
 
   #quote(turn) {
@@ -164,6 +171,7 @@ export class Reviews {
     this.text = element("textarea", { rows: 4, maxlength: 4000, id: "correction", placeholder: t("correctionHint") });
     this.text.value = item.reply.text;
     this.problem = element("p", { class: "problem small", role: "alert" });
+    this.remark = element("input", { class: "remark", type: "text", maxlength: 1000, placeholder: t("remark"), "aria-label": t("remark") });
     this.form = element("form", { class: "correction", hidden: true, onsubmit: (event) => { event.preventDefault(); this.#correct(); } },
       element("label", { for: "correction" }, t("correction")), this.text, this.problem,
       element("div", { class: "tools" },
@@ -173,6 +181,7 @@ export class Reviews {
     return element("section", { class: "verdicts" },
       done ? element("p", { class: "soft small" }, `${done} · ${t("judgeAgain")}`) : null,
       element("div", { class: "tools" }, act("accept", "a", "primary"), act("correct", "c", ""), act("reject", "r", "bad"),
+        this.remark,
         element("span", { class: "grades", role: "group", "aria-label": t("grades") }, element("span", { class: "soft small" }, t("grades")), ...grades)),
       this.form);
   }
@@ -180,7 +189,7 @@ export class Reviews {
   #keys() {
     const row = (keys, words) => [element("dt", {}, ...keys.map((key) => element("kbd", {}, key))), element("dd", {}, this.t(words))];
     return element("details", { class: "keys" }, element("summary", { class: "soft small" }, this.t("keys")),
-      element("dl", {}, ...row(["j", "k"], "keyMove"), ...row(["a", "c", "r"], "keyJudge"), ...row(["1", "…", "5"], "keyGrade"),
+      element("dl", {}, ...row(["j", "k"], "keyMove"), ...row(["a", "c", "r"], "keyJudge"), ...row(["1", "…", "5"], "keyGrade"), ...row(["n"], "remark"),
         ...row(["Ctrl ↵"], "keySave"), ...row(["Esc"], "keyCancel")));
   }
 
@@ -190,9 +199,10 @@ export class Reviews {
     if (!this.#shown || !this.#items?.length || event.altKey || event.metaKey) return;
     const writing = event.target === this.text;
     if (writing && event.key === "Enter" && event.ctrlKey) return this.#correct();
-    if (event.key === "Escape" && !this.form.hidden) return this.#unwrite();
+    if (event.key === "Escape" && (!this.form.hidden || event.target === this.remark)) return this.#unwrite();
     if (event.target.closest?.("input, textarea, select") || event.ctrlKey) return;
     const act = {
+      n: () => this.remark.focus(),
       j: () => this.#go(this.#at + 1), k: () => this.#go(this.#at - 1), c: () => this.#write(),
       a: () => this.#judge({ verdict: "accept" }), r: () => this.#judge({ verdict: "reject" }),
     }[event.key];
@@ -234,6 +244,7 @@ export class Reviews {
     if (this.#sending) return;
     this.#sending = true;
     const item = this.#items[this.#at];
+    if (verdict.verdict !== "correct") verdict = { ...verdict, text: this.remark.value.trim() };
     const id = (item.name ??= {})[JSON.stringify(verdict)] ??= newName("f"); // sent again after a failure, it counts once
     try {
       await api.post(`/console/reviews/${encodeURIComponent(item.reply.id)}`, { id, ...verdict });

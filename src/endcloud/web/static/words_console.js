@@ -40,7 +40,7 @@ export default {
     correction: "应该这样回复", correctionHint: "写下客人应该读到的回复", keepCorrection: "保存改写", fromCloud: "用云端回复",
     emptyCorrection: "请写下应该怎样回复。", sameCorrection: "改写和原回复一样，直接接受就好。",
     didaccept: "已接受", didreject: "已驳回", didcorrect: "改写已保存", didgrade: "已评 {grade} 分", judgeAgain: "可再次评判，以最后一次为准",
-    keys: "快捷键", keyMove: "下一条 / 上一条", keyJudge: "接受 / 改写 / 驳回", keyGrade: "打分", keySave: "保存改写", keyCancel: "取消",
+    remark: "备注（可不填）", keys: "快捷键", keyMove: "下一条 / 上一条", keyJudge: "接受 / 改写 / 驳回", keyGrade: "打分", keySave: "保存改写", keyCancel: "取消",
     openTalk: "查看整个会话", more: "载入更多",
 
     agreeTitle: "人的判断与自动评分是否一致", agreeWhy: "近 30 天里人复核过的回复，和机器给的数对比。一致率越高，自动评分越可信。",
@@ -91,7 +91,7 @@ export default {
     correction: "It should have said", correctionHint: "The reply that the customer should have read", keepCorrection: "Save correction", fromCloud: "Use the cloud's reply",
     emptyCorrection: "Write what the reply should have been.", sameCorrection: "That is what the reply says; accept it instead.",
     didaccept: "Accepted", didreject: "Rejected", didcorrect: "Correction saved", didgrade: "Graded {grade}", judgeAgain: "You may judge again; the last word counts",
-    keys: "Keys", keyMove: "next / previous", keyJudge: "accept / correct / reject", keyGrade: "grade", keySave: "save correction", keyCancel: "cancel",
+    remark: "Note (may stay empty)", keys: "Keys", keyMove: "next / previous", keyJudge: "accept / correct / reject", keyGrade: "grade", keySave: "save correction", keyCancel: "cancel",
     openTalk: "Open the whole conversation", more: "Load more",
 
     agreeTitle: "Do people and the automatic scores agree?", agreeWhy: "Replies that people judged in the last 30 days, beside the numbers that machines gave them. The more they agree, the more the scores can be trusted.",
