@@ -114,7 +114,7 @@ export default {
     nameHuman: "{name}, customer service",
     nameShop: "Notice",
     nameYou: "You",
-    disclosure: "Answers are by an AI and can be wrong.",
+    disclosure: "AI answers can be wrong.",
     hello: "Hello, how can we help?",
     helloOf: "Hello, this is {shop}. How can we help?",
     helloMore: "The shop’s own AI answers first; a cloud AI or a person steps in where it cannot.",
