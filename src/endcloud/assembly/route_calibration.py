@@ -163,29 +163,44 @@ def calibrate_routes(
     """
     digest = version_of(shop, version)
     with shop.directory.lock("calibrate routes"):
-        bundled = is_bundled(shop)
-        if bundled:
+        if is_bundled(shop):
             exchanges = bundled_exchanges(shop, "fit", questions, round(OUTSIDE_SHARE * questions), digest)
+            measured_by = "truth"
         else:
-            exchanges = validation_exchanges(shop, digest)
-        check(exchanges)
-        outcomes = outcomes_of(exchanges, resamples)
-        price = price_of_a_call(shop)
-        expected = []
-        with shop.progress.task("calibration", len(HELD_BACK), "number of tokens") as task:
-            for tokens in HELD_BACK if held_back is None else (held_back,):
-                probability = cross_fitted(exchanges, tokens)
-                point = target.pick(outcomes.points(probability), price)
-                expected.append(Expected(tokens, outcomes.figures(probability), point, probability))
-                task.advance()
-        chosen = _chosen(expected, target)
-        where = folder or shop.directory.results / datetime.now(UTC).strftime("routes-%Y%m%d-%H%M%S")
-        measured_by = "truth" if bundled else "Equation 1"
-        path = calibration_path(shop, digest)
-        found = Calibrated(digest, measured_by, target, outcomes, tuple(expected), chosen, price, path, where)
-        decision = fit(exchanges, chosen.held_back, chosen.point.accept)
-        whole_files.write(path, decision.to_json(found.as_json() | {"at": datetime.now(UTC).isoformat()}))
-        _report(found, exchanges)
+            exchanges, measured_by = validation_exchanges(shop, digest), "Equation 1"
+        return calibrate_on(
+            shop, exchanges, target, digest, measured_by, held_back=held_back, resamples=resamples, folder=folder
+        )
+
+
+def calibrate_on(
+    shop: Shop,
+    exchanges: Sequence[Exchange],
+    target: Target,
+    digest: str,
+    measured_by: str,
+    *,
+    held_back: int | None = None,
+    resamples: int = 1000,
+    folder: Path | None = None,
+) -> Calibrated:
+    """The same on exchanges that are known; keeps the decision for the version `digest`."""
+    check(exchanges)
+    outcomes, price, expected = outcomes_of(exchanges, resamples), price_of_a_call(shop), []
+    numbers = HELD_BACK if held_back is None else (held_back,)
+    with shop.progress.task("calibration", len(numbers), "number of tokens") as task:
+        for tokens in numbers:
+            probability = cross_fitted(exchanges, tokens)
+            point = target.pick(outcomes.points(probability), price)
+            expected.append(Expected(tokens, outcomes.figures(probability), point, probability))
+            task.advance()
+    chosen = _chosen(expected, target)
+    where = folder or shop.directory.results / datetime.now(UTC).strftime("routes-%Y%m%d-%H%M%S")
+    path = calibration_path(shop, digest)
+    found = Calibrated(digest, measured_by, target, outcomes, tuple(expected), chosen, price, path, where)
+    _report(found, exchanges)
+    decision = fit(exchanges, chosen.held_back, chosen.point.accept, HELD_BACK)
+    whole_files.write(path, decision.to_json(found.as_json() | {"at": datetime.now(UTC).isoformat()}))
     return found
 
 

@@ -69,8 +69,8 @@ def declined(shop: Shop, query: str, reply: str) -> Verdict:
     if strange := numbers_in(reply) - numbers_in(query):
         return Verdict(False, f"states {', '.join(sorted(strange))}")
     said, asked = normalise(reply), normalise(query)
-    topics = (word for intent in shop.intents.values() for word in (*intent.about, *intent.values))
-    spoken = next((word for word in topics if len(word) > 1 and word in said and word not in asked), "")
+    words = (word for intent in shop.intents.values() for word in intent.about if not _DECLINES.search(word))
+    spoken = next((word for word in words if len(word) > 1 and word in said and word not in asked), "")
     return Verdict(not spoken, f"speaks of {spoken!r}" if spoken else "")
 
 

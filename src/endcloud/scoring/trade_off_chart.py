@@ -91,7 +91,7 @@ def _curves(
         axes.annotate(
             f"chosen: {chosen.share:.0%} to the cloud, {chosen.quality:.0%} acceptable".replace("%", " %"),
             (chosen.share, chosen.quality), xytext=(10, -16), textcoords="offset points", fontsize=9.5,
-            color=theme.ink,
+            color=theme.ink, bbox={"facecolor": theme.paper, "edgecolor": "none", "pad": 1.5, "alpha": 0.85},
         )  # fmt: skip
     axes.set_xlabel("share of questions that the cloud answers")
     axes.set_xlim(-0.02, 1.02)

@@ -107,29 +107,31 @@ class Estimator:
 class Calibrated:
     """Implements `serving.confidence.Confidence` for one version of the end model.
 
-    `early` judges a reply that goes on after `held_back` tokens (absent where all are judged whole), `late` one that
-    has ended.
+    `late` judges a reply that has ended, `early` one that goes on: an estimator for each of some numbers of tokens,
+    ascending. That of the most tokens that have been drawn is asked, so `held_back` may be changed by the operator.
     """
 
     held_back: int
     accept: float
     late: Estimator
-    early: Estimator | None = None
+    early: tuple[tuple[int, Estimator], ...]
     name: str = "acceptable with probability"
 
     def estimate(self, evidence: Evidence) -> float:
         """The probability that the reply is acceptable."""
         features = features_of(evidence)
-        if evidence.whole or self.early is None:
+        if evidence.whole:
             return self.late.probability(features)
-        return self.early.probability(features)
+        drawn = len(evidence.drawn)
+        fitting = [estimator for tokens, estimator in self.early if tokens <= drawn]
+        return (fitting[-1] if fitting else self.early[0][1]).probability(features)
 
     def to_json(self, about: Mapping[str, Any]) -> str:
         """As text of a file; `about` says what it was fitted to, and is for people."""
         held_back = None if self.held_back >= WHOLE else self.held_back
-        parts = {"early": self.early and asdict(self.early), "late": asdict(self.late)}
-        whole = {"format": FORMAT, "held_back": held_back, "accept": self.accept, **parts, "about": about}
-        return json.dumps(whole, ensure_ascii=False, indent=1) + "\n"
+        early = {str(tokens): asdict(estimator) for tokens, estimator in self.early}
+        whole = {"format": FORMAT, "held_back": held_back, "accept": self.accept, "about": about}
+        return json.dumps({**whole, "late": asdict(self.late), "early": early}, ensure_ascii=False, indent=1) + "\n"
 
     @classmethod
     def from_json(cls, text: str) -> Calibrated:
@@ -139,15 +141,19 @@ class Calibrated:
             if data["format"] != FORMAT:
                 raise ValueError(f"format {data['format']!r}")
             held_back, accept = data["held_back"], float(data["accept"])
-            early = _estimator(data["early"], len(EARLY)) if data["early"] else None
+            early = sorted(
+                ((int(tokens), _estimator(one, len(EARLY))) for tokens, one in data["early"].items()),
+                key=lambda pair: pair[0],
+            )
             late = _estimator(data["late"], len(LATE))
-            if not 0 <= accept <= 1 or (early is None) is not (held_back is None):
-                raise ValueError(f"accept {accept!r}, held back {held_back!r}")
-        except (ValueError, KeyError, TypeError) as error:
+            if not 0 <= accept <= 1 or not early:
+                raise ValueError(f"accept {accept!r}, {len(early)} estimators")
+            return cls(WHOLE if held_back is None else int(held_back), accept, late, tuple(early))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise EndcloudError(
-                f"The calibration of routes cannot be read ({error}); run `endcloud calibrate routes` again."
+                f"The calibration of routes cannot be read ({type(error).__name__}: {error}); run "
+                "`endcloud calibrate routes` again."
             ) from error
-        return cls(WHOLE if held_back is None else int(held_back), accept, late, early)
 
 
 def _estimator(data: Mapping[str, Any], features: int) -> Estimator:

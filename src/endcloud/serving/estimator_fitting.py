@@ -25,13 +25,14 @@ Array = NDArray[np.float64]
 FOLDS = 5
 FEWEST_OF_A_KIND = 20
 """Acceptable exchanges, and others, below which nothing can be fitted."""
+_USUAL = 8  # tokens of the early estimator where whole replies are judged: a decision always has one
 _STRENGTH = 1.0  # of the regression's prior, scikit-learn's C: features are standardised, so 1 is mild
 _CLEARLY = 0.995  # isotonic steps must bring the log loss below this share of the sigmoid's
 _GRID = np.linspace(-8.0, 8.0, 65)  # points of the sigmoid's curve; a straight line between two errs by < 0.002
 
 
-def fit(exchanges: Sequence[Exchange], held_back: int, accept: float) -> Calibrated:
-    """Fits both estimators of a decision with `held_back` tokens.
+def fit(exchanges: Sequence[Exchange], held_back: int, accept: float, numbers: Sequence[int] = ()) -> Calibrated:
+    """Fits a decision with `held_back` tokens, with estimators for these `numbers` of tokens, too.
 
     Raises:
         UsageError: too few exchanges of either kind.
@@ -40,10 +41,11 @@ def fit(exchanges: Sequence[Exchange], held_back: int, accept: float) -> Calibra
     known = np.array([one.acceptable for one in exchanges])
     groups = np.array([one.group for one in exchanges])
     late = _estimator(_features(exchanges, WHOLE), known, groups)
-    if held_back >= WHOLE:
-        return Calibrated(WHOLE, accept, late)
-    # Shorter replies are judged whole; as beginnings they still teach what early certainty is worth.
-    early = _estimator(_features(exchanges, held_back)[:, : len(EARLY)], known, groups)
+    # A reply that is shorter is judged whole; as a beginning it still teaches what early certainty is worth.
+    early = tuple(
+        (tokens, _estimator(_features(exchanges, tokens), known, groups))
+        for tokens in sorted({held_back, *numbers} - {WHOLE} or {_USUAL})
+    )
     return Calibrated(held_back, accept, late, early)
 
 
