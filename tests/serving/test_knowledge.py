@@ -96,6 +96,19 @@ def test_the_shops_facts_come_before_memories(customers: StoredCustomers) -> Non
     assert knowledge.about("anna", "我的订单里的云朵枕") == ("未完成订单：商品云朵枕，状态已付款",)
 
 
+@pytest.mark.parametrize("query", ["满多少包邮", "运费多少钱", "多久发货", "从哪里发货", "枕头多少钱"])
+def test_what_does_not_bear_on_a_question_stays_out(customers: StoredCustomers, query: str) -> None:
+    knowledge = CustomerKnowledge(customers, len, budget=200)
+    heard(knowledge, "我在杭州", "以后都发顺丰", "我身高175cm", "我对羽绒过敏")
+    assert knowledge.about("anna", query) == ()
+
+
+def test_where_postage_is_another_it_needs_the_place(customers: StoredCustomers) -> None:
+    knowledge = CustomerKnowledge(customers, len, budget=200)
+    heard(knowledge, "我在新疆")
+    assert knowledge.about("anna", "包邮吗") == ("我在新疆",)
+
+
 def test_without_a_budget_nothing_is_remembered(customers: StoredCustomers) -> None:
     knowledge = CustomerKnowledge(customers, len, budget=0)
     heard(knowledge, "我身高175cm")

@@ -21,14 +21,17 @@ _CALLED_FOR: Mapping[str, re.Pattern[str]] = {
         "weight": r"码|尺寸|多大|大小|穿|合适|合身|size|fit",
         "size": r"码|尺寸|多大|大小|穿|合适|合身|老样子|跟上次|size|fit",
         "shoe size": r"鞋|码|脚|shoe|size",
-        "courier": r"快递|发货|物流|发什么|寄|老样子|courier|ship|deliver",
-        "city": r"到|送|寄|发货|快递|运费|邮费|包邮|几天|多久|我(?:这|们)|这边|ship|deliver|postage|arrive",
+        "courier": r"[发用走选换定家么][^，。]{0,6}快递(?!费)|快递(?:能|可以|还|给|帮)|老样子|courier",
+        "city": r"几天|多少天|多久(?!.{0,2}发)|什么时候.{0,3}[到收]|[到寄送].{0,3}我|我[这们]|这边|慢不慢|\b(?:arrive|deliver)",
         "skin": r"皮|肤|适合|刺激|敏感|面料|材质|skin",
         "allergy": r"过敏|材质|面料|成分|适合|填充|allerg|material",
         "colour": r"色|款|推荐|colou?r",
         "household": r"适合|安全|推荐|宝宝|孩子|老人|猫|狗|safe",
     }.items()
 }
+_POSTAGE = re.compile(r"邮|运费|快递费|postage|shipping", re.IGNORECASE)
+_FAR = re.compile("新疆|西藏|青海|甘肃|宁夏|内蒙古|海南|香港|澳门|台湾|拉萨|乌鲁木齐|西宁|兰州|银川|呼和浩特")
+"""Where postage is another: only of these does a question about it need to know."""
 _WORD = re.compile(r"[一-鿿]{2}|[A-Za-z]{3,}|\d{3,}")
 
 
@@ -62,7 +65,8 @@ def chosen(lines: Sequence[Line], query: str, tokens: Callable[[str], int], budg
 def relevance(line: Line, query: str) -> float:
     """0 for a line that has nothing to do with the query; a called-for topic counts most."""
     called = _CALLED_FOR.get(line.topic)
-    points = 2.0 if called is not None and called.search(query) else 0.0
+    far = line.topic == "city" and _FAR.search(line.text) and _POSTAGE.search(query)
+    points = 2.0 if far or (called is not None and called.search(query)) else 0.0
     asked = _pairs(query)
     shared = asked & _pairs(line.text)
     return points + len(shared) / max(1, len(asked))
