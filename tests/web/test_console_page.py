@@ -91,7 +91,7 @@ def test_an_agent_hears_of_a_customer_takes_over_speaks_and_hands_back(shop: Ser
         expect(page).to_have_title("客服台")
         page.get_by_role("button", name="用建议稿开头").click()
         words = page.get_by_role("textbox", name="对客人说…")
-        expect(words).to_have_value("好的亲")
+        expect(words).to_have_value("亲，满59元包邮，不满收8元运费。")
         expect(page.get_by_text("请核对修改后再发送")).to_be_visible()
         words.fill("好的亲，我是伊娃，我来帮您看")
         words.press("Enter")

@@ -183,11 +183,16 @@ class Service:
         return said
 
     async def draft(self, conversation: str) -> str:
-        """What an agent may start from: the end model's reply to the customer's last words, unchecked and unsent."""
+        """What an agent may start from: the end model's reply to the customer's last words, unchecked and unsent.
+
+        Words that only ask for a person are passed over where there are others: what to say to them is no question.
+        """
         turns = await asyncio.to_thread(self.conversations.turns, conversation)
-        at = next((at for at in range(len(turns) - 1, -1, -1) if turns[at].speaker == "customer"), None)
-        if at is None:
+        said = [at for at, turn in enumerate(turns) if turn.speaker == "customer"]
+        if not said:
             raise NotFoundError(f"The conversation {conversation!r} holds no word of a customer yet.")
+        asked = [at for at in said if not intents.asks_for_a_person(turns[at].text)]
+        at = (asked or said)[-1]
         talk = await self._talk(Visitor("", ""), turns[at], tuple(turns[:at]), None)
         return await self.router.draft(talk)
 
