@@ -333,3 +333,15 @@ def test_a_site_that_the_settings_do_not_name_gets_no_chat(shop: Served, browser
         with page.expect_event("requestfailed", predicate=lambda request: request.url.endswith("/chat.js")):
             page.goto(site.url)
         assert page.evaluate("customElements.get('endcloud-chat') === undefined")
+
+
+def test_what_a_killed_service_left_unanswered_is_asked_again(shop: Served, open_page: Callable[..., Page]) -> None:
+    page = open_page(shop.url)
+    say(page, "你好")
+    expect(message(page, "end")).to_have_count(1)
+    heard = Turn("t_killed", conversation_of(shop), "customer", "满多少包邮？", shop.clock.now())
+    shop.service.conversations.say(heard)
+    page.reload()
+    page.get_by_role("button", name="打开在线客服").click()
+    expect(page.locator("endcloud-chat .typing")).to_be_visible()
+    expect(message(page, "end").last).to_have_text("亲，满59元包邮，不满收8元运费。", timeout=10_000)

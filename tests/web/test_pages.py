@@ -15,11 +15,12 @@ from playwright.sync_api import Browser
 from web_server import Served, serving
 
 from endcloud.bundled.shop import load_shop
+from endcloud.serving.remembering import TOPICS
 from endcloud.web.app import WebSettings
 from endcloud.web.pages import ChatPage
 
 STATIC = Path(str(files("endcloud.web") / "static"))
-WORDS = sorted(path.name for path in STATIC.glob("words_*.js"))
+WORDS = sorted(path.name for path in STATIC.glob("*words*.js"))
 GOODS = {"pillow": "云朵枕", "quilt": "暖阳被", "scarf": "山岚围巾", "teatowel": "听雨茶巾", "bathtowel": "晨露浴巾"}
 
 
@@ -87,6 +88,14 @@ def test_both_languages_say_the_same(demo: Served, browser: Browser, words: str)
     assert said["zh"].keys() == said["en"].keys()
     places = {language: {key: slots_of(text) for key, text in said[language].items()} for language in said}
     assert places["zh"] == places["en"]
+
+
+@needs_chromium
+def test_every_topic_that_is_remembered_has_a_name_in_the_chat(demo: Served, browser: Browser) -> None:
+    with browser.new_page() as page:
+        page.goto(f"{demo.url}/static/theme.css")
+        said = page.evaluate("import('/static/chat_words.js').then(module => Object.keys(module.default.zh))")
+    assert {f"topic_{topic.replace(' ', '_')}" for topic in TOPICS} <= set(said)
 
 
 def slots_of(text: str) -> set[str]:

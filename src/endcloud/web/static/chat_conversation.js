@@ -297,7 +297,6 @@ export class Conversation extends EventTarget {
     else this.turns.set(turn.id, { ...turn, whole: true });
     const mine = this.outbox.items.find((item) => item.id === turn.id);
     if (mine) this.outbox.remove(mine);
-    if (turn.speaker !== "customer") this.#broken = false;
     this.#tell({ turn: turn.id });
     if (turn.speaker !== "customer" && turn.text && this.#caughtUp) {
       this.dispatchEvent(new CustomEvent("said", { detail: { turn } }));

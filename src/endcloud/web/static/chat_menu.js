@@ -1,6 +1,7 @@
 // Behind the three dots: a new conversation, what the shop knows about me, language, appearance; and the sheet on
 // which what is known is read and erased.
 
+import words from "./chat_words.js";
 import { element, icon } from "./dom.js";
 
 export class Menu {
@@ -99,11 +100,17 @@ export class Menu {
     }
     if (memories.length) {
       parts.push(element("h4", {}, t("memories")));
-      parts.push(element("ul", {}, ...memories.map(({ text, at }) => element("li", { dir: "auto" }, text, at ? element("small", {}, day.format(new Date(at))) : null))));
+      parts.push(element("ul", {}, ...memories.map((memory) => this.#memory(memory, day))));
     }
     const talks = (me.conversations ?? []).filter((talk) => talk.turns.length).reverse();
     if (talks.length) parts.push(element("h4", {}, t("conversations")), ...talks.map((talk) => this.#talk(talk, day)));
     return parts;
+  }
+
+  #memory({ topic, text, at }, day) {
+    const name = `topic_${topic.replaceAll(" ", "_")}`;
+    const known = name in words.zh ? `${this.chat.t(name)}  ` : "";
+    return element("li", { dir: "auto" }, element("span", {}, element("b", {}, known), text), element("small", {}, day.format(new Date(at))));
   }
 
   #talk({ turns }, day) {
