@@ -39,7 +39,8 @@ def serve(
 
             def began(url: str) -> None:
                 console.result({"url": url, "version": service.service.router.end().version})
-                console.text(f"{opened.settings.shop.name} is served at {url}: the chat / , /console and /dashboard.")
+                console.text(f"{opened.settings.shop.name} is served at {url}")
+                console.text("The chat is at /, agents are at /console, figures at /dashboard.")
                 console.text("Ctrl-C ends it; answers under way are finished first.", style="dim")
 
             serve_until_stopped(service.app, address, door, began)

@@ -22,7 +22,7 @@ _CALLED_FOR: Mapping[str, re.Pattern[str]] = {
         "size": r"码|尺寸|多大|大小|穿|合适|合身|老样子|跟上次|size|fit",
         "shoe size": r"鞋|码|脚|shoe|size",
         "courier": r"[发用走选换定家么][^，。]{0,6}快递(?!费)|快递(?:能|可以|还|给|帮)|老样子|courier",
-        "city": r"几天|多少天|多久(?!.{0,2}发)|什么时候.{0,3}[到收]|[到寄送].{0,3}我|我[这们]|这边|慢不慢|\b(?:arrive|deliver)",
+        "city": r"几天|多少天|多久(?!.{0,2}发)|什么时候.{0,3}[到收]|[到寄送].{0,3}我|我[这们]|这边|不慢|\barrive",
         "skin": r"皮|肤|适合|刺激|敏感|面料|材质|skin",
         "allergy": r"过敏|材质|面料|成分|适合|填充|allerg|material",
         "colour": r"色|款|推荐|colou?r",
