@@ -47,7 +47,7 @@ _LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
 def test_a_thousand_generated_requests_are_no_server_error(tmp_path: Path) -> None:
     with serving(tmp_path) as served:
-        seen = answers(served, 1_000)
+        seen = answers(served, 2_000)  # many an operation has less to vary
     print(f"{sum(seen.values())} requests: " + ", ".join(f"{n} × {s}" for s, n in sorted(_by_status(seen).items())))
     assert sum(seen.values()) >= 1_000 and [found for found in seen if found[1] >= 500] == []
 
