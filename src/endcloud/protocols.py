@@ -274,7 +274,8 @@ class Conversations(Protocol):
         ...
 
     def lately(self, since: datetime, most: int) -> list[Turn]:
-        """The last turn of each conversation in which something was said since then, newest first."""
+        """The last words of each conversation in which something was said since then, newest first; what the service
+        itself says is left out."""
         ...
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -97,3 +98,14 @@ def test_an_admin_promotes_and_rolls_back_and_a_reviewer_only_looks(shop: Served
 def test_an_agent_is_told_that_this_is_not_theirs(shop: Served, staff: Staff) -> None:
     page = staff.page(shop, "agent", "/dashboard")
     expect(page.get_by_text("您的身份不能做这件事")).to_be_visible()
+
+
+def test_both_languages_say_the_same_things(shop: Served, staff: Staff) -> None:
+    page = staff.page(shop, "reviewer", "/dashboard")
+    for name in ("staff", "console", "dashboard"):
+        said = page.evaluate("async (name) => (await import(`/static/words_${name}.js`)).default", name)
+        blanks = {
+            language: {key: sorted(re.findall(r"\{\w+\}", text)) for key, text in words.items()}
+            for language, words in said.items()
+        }
+        assert blanks["zh"] == blanks["en"], name

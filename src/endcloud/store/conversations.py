@@ -79,8 +79,9 @@ class StoredConversations:
             return [as_turn(row) for row in connection.execute(chosen.order_by(TurnRow.number)).mappings()]
 
     def lately(self, since: datetime, most: int) -> list[Turn]:
-        """The last turn of each conversation in which something was said since then, newest first."""
-        last = select(func.max(TurnRow.number)).where(TurnRow.at >= since.astimezone(UTC))
+        """The last words of each conversation in which something was said since then, newest first; what the service
+        itself says, such as that a person has been called, is left out."""
+        last = select(func.max(TurnRow.number)).where(TurnRow.at >= since.astimezone(UTC), TurnRow.speaker != "shop")
         last = last.group_by(TurnRow.conversation).order_by(func.max(TurnRow.number).desc()).limit(most)
         chosen = select(TurnRow.__table__).where(TurnRow.number.in_(last)).order_by(TurnRow.number.desc())
         with self._database.reading() as connection:

@@ -79,6 +79,7 @@ export class Talks {
   }
 
   #heard(turn) {
+    if (turn.speaker === "shop" || !turn.text) return; // what the service says tells an agent nothing new
     const known = this.#rows.get(turn.conversation);
     this.#rows.set(turn.conversation, { conversation: turn.conversation, handoff: null, ...known, last: turn });
     this.#draw();

@@ -48,7 +48,7 @@ function draw({ tables, sums, currency, now }, versions) {
   place.replaceChildren(
     tiles(sums, money),
     element("div", { class: "cards" },
-      ...charts(tables, sums, currency),
+      ...charts(tables, sums, currency, money),
     ),
     versionsCard(versions),
     uploadsCard(tables.uploads));
@@ -74,7 +74,7 @@ function tile(name, figure, why, extra = null, tone = "") {
   return element("section", { class: `tile ${tone}`, "data-tile": name }, element("h2", {}, t(name)), element("p", { class: "figure" }, figure), element("p", { class: "soft small" }, why), extra);
 }
 
-function charts(tables, sums, currency) {
+function charts(tables, sums, currency, money) {
   const one = (value) => (Number.isInteger(value) ? String(value) : ""); // there is no half of a question
   const percentiles = (name) => [{ key: `${name}_p50`, label: t("p50"), tone: "accent" }, { key: `${name}_p95`, label: t("p95"), tone: "warn", dashed: true }];
   const series = (names, tones) => names.map(([key, word], at) => ({ key, label: t(word), tone: tones[at] }));
@@ -85,10 +85,12 @@ function charts(tables, sums, currency) {
   const answered = series([["end", "end"], ["cloud", "cloud"], ["human", "human"]], ["end", "cloud", "human"]);
   const thumbs = series([["liked", "thumbsUp"], ["disliked", "thumbsDown"]], ["good", "bad"]);
   const verdicts = series([["accepted", "accepted"], ["corrections", "corrections"], ["rejected", "rejected"]], ["good", "human", "bad"]);
-  const spent = series([["answers", "answers"], ["teaching", "teaching"]], ["cloud", "soft"]);
+  const spent = series([["answers", "answers"]], ["cloud"]);
+  const over = tables.feedback.map((row) => ({ ...row, discontent: row.complaint + row["asked again"] + row["asked for a person"] }));
+  const voices = series([["thumb", "kind thumb"], ["stars", "kind stars"], ["note", "kind note"], ["discontent", "discontent"], ["correction", "kind correction"]], ["accent", "cloud", "soft", "bad", "human"]);
   const calls = series([["called", "called"], ["came", "came"]], ["human", "good"]);
   const timed = (name, title, rows, shown, format, chart = bars, more = {}) =>
-    card(title, t(`${title}Why`, { currency }), name, rows, shown.some(({ key }) => rows.some((row) => row[key])) || more.line
+    card(title, t(`${title}Why`, { currency }), name, rows, shown.some(({ key }) => rows.some((row) => (chart === lines ? row[key] ?? null : row[key] || null) !== null)) || more.line
       ? chart({ rows, starts: starts(rows), series: shown, format, label: t(title), ...more }) : null);
   const priced = sums.costs.basis !== "no price";
   const line = priced && sums.costs.all_cloud > 0 ? { key: "all_cloud", label: t("allCloud"), tone: "ink", dashed: true } : null;
@@ -98,8 +100,9 @@ function charts(tables, sums, currency) {
     timed("quality", "likedShare", tables.quality, [{ key: "liked_share", label: t("liked"), tone: "good" }], percent, lines, { most: 1 }),
     timed("latency", "firstToken", tables.latency, percentiles("first"), quick, lines),
     timed("latency_by_route", "whole", tables.latency, percentiles("whole"), quick, lines),
-    withNote(timed("costs", "costs", tables.costs, spent, coins, bars, { line }), priced && line ? t("savedHow", { count: sums.costs.priced_answers }) : ""),
+    withNote(timed("costs", "costs", tables.costs, spent, coins, bars, { line }), [priced && line ? t("savedHow", { count: sums.costs.priced_answers }) : "", sums.costs.teaching ? t("teachingNote", { money: money(sums.costs.teaching) }) : ""].filter(Boolean).join(" ")),
     timed("quality", "review", tables.quality, verdicts, one),
+    timed("feedback", "feedbackTime", over, voices, one),
     card("feedback", t("feedbackWhy"), "feedback", tables.feedback, feedback.length ? lying({ items: feedback, format: String }) : null),
     timed("handoffs", "handoffs", tables.handoffs, calls.slice(0, 1), one, bars, { line: total(tables.handoffs, "called") ? calls[1] : null }),
     timed("handoffs", "wait", tables.handoffs, percentiles("wait"), quick, lines),
