@@ -75,8 +75,13 @@ def test_a_service_answers_is_alone_and_ends_in_order(shop: Path, tmp_path: Path
         assert second.returncode == 1 and "Another process" in second.stderr
         copied = run("backup", str(tmp_path / "copy"), "--shop", str(shop))
         assert copied.returncode == 0 and (tmp_path / "copy" / "store.db").exists()
-        process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=60) == 0
+        with httpx.Client(base_url=url, timeout=20) as page:
+            token = page.post("/v1/visitors").json()["token"]
+            shown = {"authorization": f"Bearer {token}"}
+            with page.stream("GET", "/v1/conversations/open/events", headers=shown) as listening:
+                process.send_signal(signal.SIGINT)
+                assert set(listening.iter_lines()) <= {"", ": alive"}  # let go, not cut off in the middle
+        assert process.wait(timeout=15) == 0
         assert process.stderr is not None
         told = process.stderr.read()
         assert "Traceback" not in told and "175" not in told
