@@ -113,6 +113,8 @@ def _show_routes(console: Console, found: CalibratedRoutes, called: str) -> None
         ],
     )
     console.text(found.sentence, style="bold")
+    if found.measured_by != "truth":
+        console.text("Note: replies are measured against the cloud's, so the cloud itself counts as acceptable.")
     if found.outcomes.end.mean() >= found.outcomes.cloud.mean():
         console.text(
             "Note: the cloud is no better than the end model here, so asking it gains nothing.", style="yellow"
