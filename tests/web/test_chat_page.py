@@ -228,6 +228,9 @@ def test_a_login_that_has_expired_is_renewed_or_said(shop: Served, open_page: Ca
         token = customer.headers["authorization"].removeprefix("Bearer ")
     page = open_page(shop.url)
     chat = page.locator("endcloud-chat")
+    chat.evaluate("chat => { chat.tokenSource = async () => null; }")  # nobody is logged in at the shop
+    say(page, "我是访客")
+    expect(message(page, "end")).to_have_text("好的亲。")
     chat.evaluate("(chat, token) => { chat.tokenSource = async () => token; }", "e30.eyJzdWIiOiJsaSJ9.x")
     say(page, "有人吗")
     expect(page.get_by_text("登录已过期").first).to_be_visible()

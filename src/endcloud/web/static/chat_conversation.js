@@ -9,7 +9,7 @@ import { keep, kept } from "./i18n.js";
 const FIRST_RETRY = 2_000;
 const LONGEST_RETRY = 30_000;
 const MOST_RATINGS = 300;
-const PATIENCE = 4_000; // how long after a break the answer may stay away before the question is asked again
+const PATIENCE = 2_000; // how long after a break the answer may stay away before the question is asked again
 
 /** Tells "change" (detail: {turn} or {}), "piece" ({turn, text}), "said" ({turn}: whole and new), "handoff", "reset". */
 export class Conversation extends EventTarget {

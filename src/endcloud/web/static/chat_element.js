@@ -139,8 +139,12 @@ class EndcloudChat extends HTMLElement {
 
   // -- life ----------------------------------------------------------------------------------------------------
 
+  disconnectedCallback() {
+    this.conversation.rest();
+  }
+
   async connectedCallback() {
-    if (this.#built) return;
+    if (this.#built) return this.conversation.listen();
     this.#built = true;
     if (Object.hasOwn(this, "tokenSource")) {
       const source = this.tokenSource; // set by the page before this class was there
@@ -254,6 +258,7 @@ class EndcloudChat extends HTMLElement {
   }
 
   #closed() {
+    if (this.isOpen) return; // opened again at once, in its other form
     this.launcher.hidden = false;
     this.#render();
     this.launcher.focus({ preventScroll: true });
@@ -282,6 +287,7 @@ class EndcloudChat extends HTMLElement {
   /** On a phone the keyboard covers half of the page: the panel takes what is left. */
   #fit() {
     this.panel.style.setProperty("--seen", `${visualViewport.height}px`);
+    this.panel.style.setProperty("--seen-from", `${visualViewport.offsetTop}px`);
     this.messages.toEnd();
   }
 

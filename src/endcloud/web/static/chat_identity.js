@@ -8,6 +8,9 @@ export class Identity {
   #source = null;
   #token = null;
   #asking = null;
+  #known = false; // a token of the shop was had
+  #guest = false; // the shop says that nobody is logged in
+
   /** `base` is where the service is; `store` is the beginning of all names kept in this browser. */
   constructor(base, store) {
     this.base = base;
@@ -17,12 +20,13 @@ export class Identity {
 
   /** Whether a token of the shop is used, rather than a visitor's. */
   get customer() {
-    return this.#source !== null;
+    return this.#source !== null && !this.#guest;
   }
 
   /** `source()` resolves to the customer's token; null: an anonymous visitor. */
   use(source) {
     this.#source = source;
+    this.#known = this.#guest = false;
     this.#token = null;
     this.#asking = null;
   }
@@ -42,7 +46,7 @@ export class Identity {
   async renew(refused) {
     if (this.#token && this.#token !== refused) return true; // another request was refused first
     this.#token = null;
-    if (!this.#source && !this.#asking) keep(`${this.store}:visitor`, null);
+    if (!this.customer && !this.#asking) keep(`${this.store}:visitor`, null);
     try {
       return (await this.token()) !== refused;
     } catch (error) {
@@ -56,6 +60,7 @@ export class Identity {
   async name() {
     if (!this.#source) return "visitor";
     const token = await this.token();
+    if (!this.customer) return "visitor";
     try {
       const { sub } = JSON.parse(atob(token.split(".")[1].replaceAll("-", "+").replaceAll("_", "/")));
       if (sub) return `customer ${sub}`;
@@ -72,15 +77,28 @@ export class Identity {
   }
 
   async #fresh() {
-    if (this.#source) {
-      const token = await this.#source();
-      if (!token) throw new ApiError(401, "The shop's page gave no token.");
-      return token;
+    if (this.customer) {
+      const token = await this.#given();
+      if (token) return token;
     }
     const known = kept(`${this.store}:visitor`);
     if (known) return known;
     const { token } = await this.open.post("v1/visitors");
     keep(`${this.store}:visitor`, token);
+    return token;
+  }
+
+  /** The shop's token; null where nobody was logged in there from the beginning: then the customer is a visitor. */
+  async #given() {
+    let token = null;
+    try {
+      token = await this.#source();
+    } catch (error) {
+      if (!(error instanceof ApiError) || error.status !== 401) throw error;
+    }
+    if (!token && this.#known) throw new ApiError(401, "The shop's page gives no token any more.");
+    this.#known = Boolean(token);
+    this.#guest = !token;
     return token;
   }
 }
