@@ -99,7 +99,7 @@ function charts(tables, sums, currency, money) {
     withNote(timed("quality", "quality", tables.quality, thumbs, one), judged(sums.quality)),
     timed("quality", "likedShare", tables.quality, [{ key: "liked_share", label: t("liked"), tone: "good" }], percent, lines, { most: 1 }),
     timed("latency", "firstToken", tables.latency, percentiles("first"), quick, lines),
-    timed("latency_by_route", "whole", tables.latency, percentiles("whole"), quick, lines),
+    withNote(timed("latency", "whole", tables.latency, percentiles("whole"), quick, lines), byRoute(tables.latency_by_route)),
     withNote(timed("costs", "costs", tables.costs, spent, coins, bars, { line }), [priced && line ? t("savedHow", { count: sums.costs.priced_answers }) : "", sums.costs.teaching ? t("teachingNote", { money: money(sums.costs.teaching) }) : ""].filter(Boolean).join(" ")),
     timed("quality", "review", tables.quality, verdicts, one),
     timed("feedback", "feedbackTime", over, voices, one),
@@ -108,6 +108,12 @@ function charts(tables, sums, currency, money) {
     timed("handoffs", "wait", tables.handoffs, percentiles("wait"), quick, lines),
     card("reasons", t("reasonsWhy"), "reasons", tables.reasons, reasons.length ? lying({ items: reasons, format: String }) : null),
   ];
+}
+
+/** The middle of end and cloud apart: "End model 0.4 s · Cloud model 2.1 s". */
+function byRoute(rows) {
+  const known = rows.filter((row) => row.whole_p50 !== null);
+  return known.map((row) => `${t(row.route)} ${seconds(row.whole_p50)}`).join(" · ");
 }
 
 /** Stars and corrections in a sentence; empty where there are none. */
