@@ -75,7 +75,7 @@ def declined(shop: Shop, query: str, reply: str) -> Verdict:
 
 
 def _topics(side: Side) -> dict[str, dict[str, list[str]]]:
-    text = (files("endcloud.bundled") / "data" / "out_of_trade.toml").read_text(encoding="utf-8")
+    text = (files("endcloud.bundled") / "out_of_trade.toml").read_text(encoding="utf-8")
     topics = tomllib.loads(text)["topic"]
     return {
         topic["name"]: {key: value for key, value in topic.items() if isinstance(value, list)}

@@ -11,6 +11,7 @@ import asyncio
 import re
 import time
 from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from queue import SimpleQueue
 
@@ -82,7 +83,8 @@ class LocalEndModel:
 
         def hand_over(flight: Flight) -> None:
             item = (len(flight.row.logprobs), flight.row, flight.error)
-            loop.call_soon_threadsafe(queue.put_nowait, item)
+            with suppress(RuntimeError):  # the reader's loop has ended, and nobody listens any more
+                loop.call_soon_threadsafe(queue.put_nowait, item)
 
         residents = self.engine.residents
         resident = residents.lease(self.version)
