@@ -7,7 +7,7 @@ while it is made and is on disk before it is told as a whole. A conversation is 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import Protocol
@@ -15,12 +15,12 @@ from weakref import WeakValueDictionary
 
 from endcloud.errors import AccessError, ConflictError, NotFoundError
 from endcloud.protocols import Clock, Conversations, Desk, Feedbacks
-from endcloud.serving import intents
+from endcloud.serving import intents, signs
 from endcloud.serving.events import Began, Called, Event, Piece, Said
 from endcloud.serving.feed import Feed
 from endcloud.serving.office import OfficeHours
 from endcloud.serving.router import NeedsPerson, Router, Talk, new_id
-from endcloud.types import Exchange, Feedback, FeedbackKind, Handoff, Sampling, Turn, Witness
+from endcloud.types import Exchange, Feedback, FeedbackKind, Handoff, Sampling, Turn
 
 _CONTEXT_TURNS = 40
 """Turns of a conversation that are looked at; the models cut them further to what they can read."""
@@ -232,27 +232,41 @@ class Service:
         else:
             before = (*earlier, *before)
             query = Turn(name, conversation, "customer", text, self.clock.now(), by=visitor.customer)
-            yield await self._kept(Said(query))
-            await self._implicit(query, before)
-            if visitor.customer:
-                await asyncio.to_thread(self.knowledge.hear, visitor.customer, query)
-        handoff = await asyncio.to_thread(self.desk.of, conversation)
+            yield await self._heard(visitor, query, before)
+        async with aclosing(self._reacted(visitor, query, before, sampling)) as events:
+            async for event in events:
+                yield event
+
+    async def _heard(self, visitor: Visitor, query: Turn, before: tuple[Turn, ...]) -> Event:
+        """Keeps a customer's words, what they say of the reply before, and what they say of the customer."""
+        said = await self._kept(Said(query))
+        reply, kinds = signs.implicit(query, before)
+        for kind in kinds:
+            name = f"{kind}:{query.id}"
+            await self.note(Feedback(name, reply, query.conversation, kind, "customer", query.by, query.at))
+        if visitor.customer:
+            await asyncio.to_thread(self.knowledge.hear, visitor.customer, query)
+        return said
+
+    async def _reacted(
+        self, visitor: Visitor, query: Turn, before: tuple[Turn, ...], sampling: Sampling | None
+    ) -> AsyncGenerator[Event]:
+        """A person where one is there, on the way or wanted; else what the models say."""
+        handoff = await asyncio.to_thread(self.desk.of, query.conversation)
         if handoff is not None and handoff.stage == "claimed":
             return  # a person is there, and has heard it by the feed
-        if reason := _wants_a_person(text, before):
+        reason = signs.wants_a_person(query.text, before)
+        if not reason and handoff is not None and handoff.stage == "waiting" and self.hours.open_at(self.clock.now()):
+            return  # a person is on the way; nobody talks over them
+        told: tuple[str, ...] = ()
+        if not reason and intents.asks_for_live_facts(query.text):
+            found = await self.knowledge.look_up(visitor.customer, query.text)
+            told = () if found is None else (found,)
+            reason = "live facts that no lookup gives" if found is None else ""
+        if reason:
             async for event in self._call(query, reason):
                 yield event
             return
-        if handoff is not None and handoff.stage == "waiting" and self.hours.open_at(self.clock.now()):
-            return  # a person is on the way; nobody talks over them
-        told: tuple[str, ...] = ()
-        if intents.asks_for_live_facts(text):
-            found = await self.knowledge.look_up(visitor.customer, text)
-            if found is None:
-                async for event in self._call(query, "live facts that no lookup gives"):
-                    yield event
-                return
-            told = (found,)
         talk = await self._talk(visitor, query, before, sampling)
         talk = replace(talk, about=(*talk.about, *told), told=told)
         async with aclosing(self._routed(talk)) as events:
@@ -302,23 +316,6 @@ class Service:
         yield await self._kept(Said(notice))
         yield await self._kept(Called(handoff))
 
-    async def _implicit(self, query: Turn, before: Sequence[Turn]) -> None:
-        """What a customer's behaviour says of the reply before: asked again, complained, asked for a person."""
-        last = next((turn for turn in reversed(before) if turn.route in ("end", "cloud")), None)  # one that is kept
-        if last is None:
-            return
-        asked = {_plain(turn.text) for turn in before if turn.speaker == "customer"}
-        signs: list[tuple[FeedbackKind, bool]] = [
-            ("asked for a person", intents.asks_for_a_person(query.text)),
-            ("complaint", intents.complains(query.text)),
-            ("asked again", _plain(query.text) in asked),
-        ]
-        witness: Witness = "customer"
-        for kind, seen in signs:
-            if seen:
-                name = f"{kind}:{query.id}"
-                await self.note(Feedback(name, last.id, query.conversation, kind, witness, query.by, query.at))
-
     async def _talk(self, visitor: Visitor, query: Turn, before: tuple[Turn, ...], sampling: Sampling | None) -> Talk:
         about: tuple[str, ...] = ()
         if visitor.customer:
@@ -364,17 +361,3 @@ class Service:
         if reply is None or reply.route is None:
             raise NotFoundError(f"There is no reply {turn!r}.")
         return reply
-
-
-def _wants_a_person(text: str, before: Sequence[Turn]) -> str:
-    """The reason to call a person that lies in the customer's words: asked for one, or complained time and again."""
-    if intents.asks_for_a_person(text):
-        return "asked for a person"
-    earlier = [turn for turn in before if turn.speaker == "customer"]
-    if intents.complains(text) and earlier and intents.complains(earlier[-1].text):
-        return "complaint after complaint"
-    return ""
-
-
-def _plain(text: str) -> str:
-    return "".join(sign for sign in text.lower() if sign.isalnum())
