@@ -5,17 +5,20 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from endcloud.assembly.kept_replies import KeptReplies
-from endcloud.assembly.reviewing import prepare_review, read_review
+from endcloud.assembly.reviewing import agreement_text, prepare_review, read_review
 from endcloud.assembly.shop import Shop
 from endcloud.cli.profiles import make_shop
 from endcloud.errors import SourceError, UsageError
+from endcloud.scoring.dual import DualScorer
+from endcloud.testing.overlap_scorer import OverlapScorer
 from endcloud.testing.silent_progress import SilentProgress
-from endcloud.types import Message, Sampling
+from endcloud.types import Message, Review, Sampling
 
 
 @pytest.fixture
@@ -61,6 +64,22 @@ def test_a_sheet_goes_out_and_comes_back(shop: Shop, tmp_path: Path) -> None:
         ("不知道", "base", 2),
         ("三天", "abcd", 5),
     }
+
+
+def test_few_judgements_are_reported_without_false_certainty(shop: Shop) -> None:
+    shop.scorer = DualScorer(OverlapScorer(), OverlapScorer())
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    said = [("几天到", "三天", 5), ("几天到", "不知道", 1), ("包邮吗", "满59元包邮", 5), ("包邮吗", "没有", 1)]
+    shop.reviews.add(
+        [
+            Review(f"r{n}", "s", query, reply, "三天到，满59元包邮", "base", "小李", grade, now)
+            for n, (query, reply, grade) in enumerate(said)
+        ]
+    )
+    text = agreement_text(shop)
+    assert "4 judgements by 1 reviewer, given blind" in text
+    assert "| Spearman | – |" in text and "| Cohen's κ | – |" in text
+    assert "too few to give an interval" in text and "too few to fit to" in text
 
 
 def test_what_is_missing_or_foreign_is_said(shop: Shop, tmp_path: Path) -> None:

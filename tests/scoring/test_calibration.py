@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from endcloud.errors import UsageError
-from endcloud.scoring.calibration import Calibration, Judged, Values, calibrate, judged_replies
+from endcloud.scoring.calibration import Calibration, calibrate
 from endcloud.scoring.calibration_chart import agreement_chart
+from endcloud.scoring.calibration_fit import Judged, Values, judged_replies
 from endcloud.testing.memory_reviews import MemoryReviews
 from endcloud.testing.silent_progress import SilentProgress
 from endcloud.types import Review, Score
@@ -47,9 +48,10 @@ def test_the_values_that_made_the_grades_are_found() -> None:
     assert found.fitted.kappa and found.fitted.kappa.mean == pytest.approx(1.0)
     assert found.present.spearman and found.present.spearman.mean < 0.95
     assert found.unseen.auc and found.unseen.auc.mean > 0.99
-    assert found.advised == found.values
+    assert (found.advised, found.left) == (found.values, {})
     for name in ("alpha", "threshold", "poor"):
         interval = found.intervals[name]
+        assert interval
         assert interval.low <= interval.mean <= interval.high
         assert interval.high - interval.low < 0.2
     assert not found.warnings
@@ -57,7 +59,8 @@ def test_the_values_that_made_the_grades_are_found() -> None:
 
 def test_more_noise_widens_the_intervals() -> None:
     calm, loud = (fitted(made(120, 0.35, 0.0, noise=noise)) for noise in (0.02, 0.3))
-    width = [one.intervals["alpha"].high - one.intervals["alpha"].low for one in (calm, loud)]
+    intervals = [one.intervals["alpha"] for one in (calm, loud)]
+    width = [one.high - one.low for one in intervals if one]
     assert width[0] < width[1]
 
 
@@ -67,10 +70,8 @@ def test_grades_that_have_nothing_to_do_with_the_scores_change_no_setting() -> N
         replace(one, grade=float(draw.integers(1, 6)), poor=bool(draw.random() < 0.5)) for one in made(60, 0.5, 0.0)
     ]
     found = fitted(judged)
-    said = " ".join(found.warnings)
-    assert "α cannot be told" in said
-    assert "no better than the present" in said
-    assert (found.advised.alpha, found.advised.threshold) == (PAPER.alpha, PAPER.threshold)
+    assert found.advised == PAPER and set(found.left) == {"alpha", "threshold", "poor"}
+    assert "too wide to tell" in found.left["alpha"]
 
 
 def test_one_grade_for_all_says_so_and_keeps_the_settings() -> None:
@@ -79,6 +80,27 @@ def test_one_grade_for_all_says_so_and_keeps_the_settings() -> None:
     assert found.fitted.spearman is None and found.fitted.kappa is None and found.fitted.auc is None
     said = " ".join(found.warnings)
     assert "Every reply has the grade 4" in said and "judged not poor" in said
+    assert "not poor" in found.left["poor"] and "same grade" in found.left["alpha"]
+
+
+@pytest.mark.parametrize(("number", "questions"), [(4, 4), (40, 4), (12, 12)])
+def test_few_reviews_give_no_interval_without_width_and_no_advice(number: int, questions: int) -> None:
+    judged = [replace(one, query=f"q{row % questions}") for row, one in enumerate(made(number, 0.35, 0.5))]
+    found = fitted(judged)
+    agreements = [
+        interval for track in (found.present, found.fitted, found.unseen) for interval in track.measures().values()
+    ]
+    assert all(one is None or one.low < one.high for one in (*agreements, *found.intervals.values()))
+    if questions < 10:
+        assert not any((*agreements, *found.intervals.values())) and "too few to give an interval" in found.warnings[0]
+    assert found.advised == PAPER and set(found.left) == {"alpha", "threshold", "poor"}
+
+
+def test_reviews_may_tell_the_threshold_for_poor_and_not_the_weights() -> None:
+    found = fitted(made(160, PAPER.alpha, PAPER.threshold, cut=0.3, noise=0.02))
+    assert set(found.left) == {"alpha", "threshold"} and "orders no better" in found.left["alpha"]
+    assert (found.advised.alpha, found.advised.threshold) == (PAPER.alpha, PAPER.threshold)
+    assert found.advised.poor == pytest.approx(0.3, abs=0.03)
 
 
 def test_few_reviews_and_incomplete_scores_are_warned_of() -> None:
@@ -87,7 +109,7 @@ def test_few_reviews_and_incomplete_scores_are_warned_of() -> None:
     found = fitted([broken, *judged[1:]])
     said = " ".join(found.warnings)
     assert (found.judged, found.left_out) == (11, 1)
-    assert "11 judged replies are too few" in said and "1 judged replies are left out" in said
+    assert "11 judged replies are too few" in said and "1 judged reply is left out" in said
 
 
 def test_nothing_to_score_is_wrong_usage() -> None:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from endcloud import whole_files
 from endcloud.errors import UsageError
-from endcloud.scoring.calibration import RESAMPLES, Calibration, Values, calibrate, judged_replies
+from endcloud.scoring.calibration import RESAMPLES, Calibration, calibrate
+from endcloud.scoring.calibration_fit import Values, judged_replies
 from endcloud.settings import write_settings
 from endcloud.types import Review
 
@@ -29,8 +30,9 @@ class Calibrated:
     folder: Path
 
     def lines(self) -> dict[str, float]:
-        """What to set under [scoring]."""
-        return {name: round(value, DIGITS) for name, value in asdict(self.calibration.advised).items()}
+        """What to set under [scoring]: only what the reviews can tell, which may be nothing."""
+        advised = asdict(self.calibration.advised).items()
+        return {name: round(value, DIGITS) for name, value in advised if name not in self.calibration.left}
 
     def as_json(self) -> dict[str, Any]:
         return {"results": str(self.folder), "settings": self.lines(), **asdict(self.calibration)}
@@ -67,6 +69,9 @@ def calibrate_scores(
     return calibrated
 
 
-def write_calibration(shop: Shop, calibrated: Calibrated) -> None:
-    """Sets the fitted values in endcloud.toml; the file's comments stay."""
-    write_settings(shop.directory.settings, "scoring", calibrated.lines())
+def write_calibration(shop: Shop, calibrated: Calibrated) -> bool:
+    """Sets the advised values in endcloud.toml, whose comments stay; False where nothing is advised."""
+    lines = calibrated.lines()
+    if lines:
+        write_settings(shop.directory.settings, "scoring", lines)
+    return bool(lines)

@@ -18,7 +18,6 @@ from endcloud.types import Message, Review
 
 if TYPE_CHECKING:
     from endcloud.assembly.shop import Shop
-    from endcloud.scoring.bootstrap import Interval
 
 Form = Literal["page", "csv"]
 
@@ -87,7 +86,8 @@ def agreement_text(shop: Shop) -> str:
         for version, given in sorted(grades.items())
     ]
     people = len({review.reviewer for review in reviews})
-    text = f"{len(reviews)} judgements by {people} reviewers, given blind.\n\n"
+    judgements = "1 judgement" if len(reviews) == 1 else f"{len(reviews):,} judgements"
+    text = f"{judgements} by {people} reviewer{'' if people == 1 else 's'}, given blind.\n\n"
     text += table(["version", "judgements", "mean grade (1 to 5)"], rows)
     pairs = between_reviewers(reviews)
     if pairs:
@@ -96,29 +96,31 @@ def agreement_text(shop: Shop) -> str:
             for p in pairs
         ]
         text += "\n\nBetween reviewers:\n\n" + table(["reviewers", "rows", "same grade", "weighted κ"], figures)
-    measures = [[name, found.text() if found else "–"] for name, found in _with_the_score(shop, reviews).items()]
-    if not measures:
-        return text
-    return text + "\n\nOf people with the automatic score:\n\n" + table(["measure", "agreement"], measures)
+    return text + _with_the_score(shop, reviews)
 
 
-def _with_the_score(shop: Shop, reviews: Sequence[Review]) -> dict[str, Interval | None]:
-    """Spearman, Cohen's κ and AUC of the automatic score at the shop's own settings; empty where none can be scored."""
-    from endcloud.scoring.calibration import Values, calibrate, judged_replies
+def _with_the_score(shop: Shop, reviews: Sequence[Review]) -> str:
+    """Spearman, Cohen's κ and AUC of the automatic score at the shop's own settings, with what they cannot tell."""
+    from endcloud.scoring.calibration import calibrate, limits
+    from endcloud.scoring.calibration_fit import Values, judged_replies
     from endcloud.scoring.kept_scores import keeping
+    from endcloud.scoring.markdown import table
 
     settings = shop.settings.scoring
     scorer = keeping(shop.scorer, shop.directory.work / "scores")
     keys = list(dict.fromkeys((one.query, one.reply, one.cloud) for one in reviews))
     scores = scorer.score_all([key[0] for key in keys], [key[1] for key in keys], [key[2] for key in keys])
     judged = judged_replies(reviews, dict(zip(keys, scores, strict=True)))
+    head = "\n\nOf people with the automatic score"
     try:
         found = calibrate(
             judged, Values(settings.alpha, settings.threshold, settings.poor), shop.progress, resamples=200
         )
-    except UsageError:
-        return {}
-    return found.present.measures()
+    except UsageError as error:
+        return f"{head}: not known. {error}"
+    measures = [[name, one.text() if one else "–"] for name, one in found.present.measures().items()]
+    notes = "".join(f"\n- {sentence}" for sentence in limits(judged))
+    return f"{head}:\n\n{table(['measure', 'agreement'], measures)}" + (f"\n\nNote:\n{notes}" if notes else "")
 
 
 def _said(review: Review) -> tuple[int, str]:

@@ -27,7 +27,7 @@ def calibrate() -> None:
 
 @app.command()
 def scores(
-    write: Annotated[bool, typer.Option("--write", help="Set the fitted values in endcloud.toml.")] = False,
+    write: Annotated[bool, typer.Option("--write", help="Set what is advised in endcloud.toml.")] = False,
     resamples: Annotated[int, typer.Option(min=50, help="Bootstrap resamples.")] = 400,
     shop: ShopOption = HERE,
     as_json: JsonOption = False,
@@ -39,17 +39,18 @@ def scores(
     console = Console(as_json)
     with Shop.open(shop, console) as opened:
         calibrated = calibrate_scores(opened, resamples=resamples)
-        if write:
-            write_calibration(opened, calibrated)
+        written = write and write_calibration(opened, calibrated)
         settings = opened.directory.settings
-    console.result({**calibrated.as_json(), "written": write})
+    console.result({**calibrated.as_json(), "written": written})
     _show(console, calibrated)
-    if write:
-        console.text(f"Written to {settings}.")
-    else:
+    if written:
+        console.text(f"Written to {settings}:")
+    elif calibrated.lines():
         console.text(f"Advised: put under [scoring] in {settings} (or add --write):")
-        for name, value in calibrated.lines().items():
-            console.text(f"  {name} = {value:g}", style="bold")
+    else:
+        console.text(f"No value is advised: the reviews cannot tell a better one yet. {settings} stays as it is.")
+    for name, value in calibrated.lines().items():
+        console.text(f"  {name} = {value:g}", style="bold")
 
 
 _TARGET = (
@@ -126,13 +127,14 @@ def _show(console: Console, calibrated: Calibrated) -> None:
     found = calibrated.calibration
     console.table(
         f"Fitted to {found.judged:,} judged replies, {found.poor:,} of them poor",
-        ("setting", "present", "fitted", "95 % interval"),
+        ("setting", "present", "fitted", "95 % interval", "advised"),
         [
             (
                 sign,
                 f"{getattr(found.before, name):.2f}",
                 f"{getattr(found.values, name):.2f}",
-                f"[{found.intervals[name].low:.2f}, {found.intervals[name].high:.2f}]",
+                "–" if (interval := found.intervals[name]) is None else f"[{interval.low:.2f}, {interval.high:.2f}]",
+                "–" if name in found.left else f"{getattr(found.advised, name):.2f}",
             )
             for name, sign in _SIGNS.items()
         ],
@@ -145,4 +147,9 @@ def _show(console: Console, calibrated: Calibrated) -> None:
     )
     for warning in found.warnings:
         console.text(f"Note: {warning}", style="yellow")
+    for reason in dict.fromkeys(found.left.values()):
+        names = ", ".join(
+            f"{_SIGNS[name]} {getattr(found.before, name):g}" for name, why in found.left.items() if why == reason
+        )
+        console.text(f"Left as set: {names}, since {reason}.", style="yellow")
     console.text(f"Chart and figures: {calibrated.folder}")

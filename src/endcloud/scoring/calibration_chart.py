@@ -8,7 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from endcloud.scoring import pictures
-from endcloud.scoring.calibration import Calibration, Curve
+from endcloud.scoring.calibration import Calibration
+from endcloud.scoring.calibration_resamples import Curve
 from endcloud.scoring.chart_frame import frame, heading, within
 from endcloud.scoring.fonts import Lettering
 from endcloud.scoring.pictures import Picture, Theme
