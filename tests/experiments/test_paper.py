@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from endcloud.errors import SourceError
 from endcloud.experiments.dialogue_picture import breadth, dialogue_picture, wrapped
-from endcloud.experiments.paper_plan import queries, scaled, version_name
+from endcloud.experiments.paper_plan import Query, queries, scaled, version_name
 from endcloud.experiments.paper_report import PAPER, CloudRun, PaperRun, as_markdown
 from endcloud.experiments.printed import Printed, read_printed
 from endcloud.experiments.reading import claims, order_agreement, verdicts
@@ -68,11 +69,47 @@ def test_printed_figures_stand_in_columns_of_their_own(tmp_path: Path) -> None:
         PRINTED + '[scores]\n"base" = [0.11, 0.12, 0.13, 0.14, 0.15, 0.16]\n"LoRA 3000" = [1, 1, 1, 1, 1, 1]\n'
     )
     printed, sent = read_printed(path, queries())
-    assert sent == queries()
+    assert [query.chinese for query in sent] == [query.chinese for query in queries()]
     with_paper, without = as_markdown(run(printed)), as_markdown(run())
     assert f"{PAPER}LoRA 3000" in with_paper and "Query 3 as printed" in with_paper and "0.150" in with_paper
     means = [line for line in without.splitlines() if "whole test split" in line]
     assert all(line in with_paper.replace(" |  |  |", " |") for line in means), "ours must not change"
+
+
+NUMBER, PHONE = "520401029636", "我的手机号是13812345678，麻烦改一下"
+
+
+def asked_with(tmp_path: Path, *rows: str) -> tuple[Query, ...]:
+    """What is sent where the last rows of the six are these."""
+    filled = [f'english = "Query {n} as printed"\nchinese = "第{n}问"' for n in range(6 - len(rows))]
+    path = tmp_path / "printed.toml"
+    path.write_text("".join(f"[[query]]\n{row}\n" for row in (*filled, *rows)))
+    return read_printed(path, queries())[1]
+
+
+def test_only_the_number_itself_is_allowed_wherever_it_stands(tmp_path: Path) -> None:
+    moved = f'english = "A number"\nchinese = "{NUMBER}"'
+    sent = asked_with(tmp_path, moved, 'english = "A"\nchinese = "问"', f'english = "My phone"\nchinese = "{PHONE}"')
+    assert [query.chinese for query in sent if query.allowed] == [NUMBER] and sent[3].allowed
+    assert [query.chinese for query in sent if not query.radar] == [NUMBER]
+    assert sent[5].chinese == PHONE and sent[5].english == ""
+    assert not any(query.allowed for query in asked_with(tmp_path, f'english = "My phone"\nchinese = "{PHONE}"'))
+    again = asked_with(tmp_path, f'english = "{NUMBER}"\nradar = true', 'english = "A"\nchinese = "问"')
+    assert again[4].chinese == NUMBER and again[4].allowed and again[4].radar and again[4].rendering
+
+
+def test_what_is_ours_and_no_rendering_is_marked(tmp_path: Path) -> None:
+    path = tmp_path / "printed.toml"
+    path.write_text(PRINTED.replace("Query 0 as printed", NUMBER).replace("after", 'chinese = "新问题"\nafter', 1))
+    _, sent = read_printed(path, queries())
+    assert [query.rendering for query in sent] == [True, *[False] * 5]
+    path.write_text(PRINTED.replace("Query 0 as printed", NUMBER))
+    printed, sent = read_printed(path, queries())
+    assert sent[0].chinese == NUMBER and sent[0].rendering and len({query.chinese for query in sent}) == 6
+    assert not any(query.rendering for query in sent[1:])
+    report = as_markdown(replace(run(printed), queries=sent))
+    assert f"| Q2 | {sent[1].chinese} (ours, not a rendering) |" in report and f"| Q1 | {NUMBER} |" in report
+    assert "no rendering of the paper's English" in report and "no rendering" not in as_markdown(run())
 
 
 @pytest.mark.parametrize(
@@ -82,6 +119,16 @@ def test_printed_figures_stand_in_columns_of_their_own(tmp_path: Path) -> None:
         (PRINTED.replace("english", "englisch", 1), "englisch"),
         (PRINTED + "[scores]\nbase = [1, 2]\n", "base"),
         ("not toml", "cannot be read"),
+        (PRINTED + '[scores]\n"LoRA 3000" = [0, 0, 1.6, 0, 0, 0]\n', "Score 3 of 'LoRA 3000' .* is 1.6"),
+        (PRINTED + "[scores]\nbase = [0, nan, 0, 0, 0, 0]\n", "Score 2 of 'base' .* is nan"),
+        (PRINTED + "[scores]\nbase = [0, 0, 0, 0, 0, inf]\n", "Score 6 of 'base' .* is inf"),
+        (PRINTED + "[scores]\nbase = [true, 0, 0, 0, 0, 0]\n", "Score 1 of 'base' .* is True"),
+        (PRINTED + "[scores]\nlora = [0, 0, 0, 0, 0, 0]\n", "version 'lora'.*'LoRA 3000'"),
+        (PRINTED + "[score]\nbase = [0, 0, 0, 0, 0, 0]\n", "has 'score'"),
+        (PRINTED.replace("after", "chinese = 5\nafter", 1), "Query 1 .* has 5 as chinese"),
+        (PRINTED.replace("after", "radar = 'no'\nafter", 1), "Query 1 .* has 'no' as radar"),
+        ("scores = 1\n" + PRINTED, "are 1; give a table"),
+        ("query = [1, 2, 3, 4, 5, 6]\n", "Query 1 .* is 1"),
     ],
 )
 def test_a_file_of_printed_figures_that_does_not_fit_is_refused(tmp_path: Path, text: str, said: str) -> None:

@@ -31,15 +31,23 @@ TRAININGS = (
     Training("LoRA", "lora", (3000, 5000, 15000)),
 )
 
+PAPER_NAMES = ("base", *(f"{training.name} {steps}" for training in TRAININGS for steps in training.steps))
+"""What the paper calls the versions of its Table VI."""
+
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """One of the six: `radar` if it is one of the five axes of Figure 3, `allowed` if it is sent unmasked."""
+    """One of the six: `radar` if it is one of the five axes of Figure 3, `allowed` if it is sent unmasked.
+
+    `english` is our translation, empty where we have none. `rendering` is False where the query is sent in the stead
+    of a printed one, of which it is no rendering.
+    """
 
     chinese: str
     english: str
     radar: bool = True
     allowed: bool = False
+    rendering: bool = True
 
 
 def scaled(steps: int, scale: float) -> int:

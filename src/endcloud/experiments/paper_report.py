@@ -14,6 +14,7 @@ from endcloud.scoring.markdown import picture, table
 from endcloud.scoring.pictures import Picture
 
 PAPER = "the paper's: "
+_OURS = "ours, not a rendering"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +79,20 @@ def as_markdown(run: PaperRun) -> str:
 def _queries(run: PaperRun) -> str:
     head = ["", "sent", "in English (ours)", *(["the paper's English"] if run.printed.english else [])]
     rows = [
-        [f"Q{place}", query.chinese, query.english, *run.printed.english[place - 1 : place]]
+        [f"Q{place}", _sent(query), query.english or "–", *run.printed.english[place - 1 : place]]
         for place, query in enumerate(run.queries, 1)
     ]
-    return "## The six queries\n\n" + table(head, rows)
+    text = "## The six queries\n\n" + table(head, rows)
+    if not all(query.rendering for query in run.queries):
+        text += (
+            f"\n\n{_OURS}: a question of ours, of the same kind, and no rendering of the paper's English beside it. Do "
+            "not compare this row with the paper's."
+        )
+    return text
+
+
+def _sent(query: Query) -> str:
+    return query.chinese if query.rendering else f"{query.chinese} ({_OURS})"
 
 
 def _cloud(run: PaperRun) -> str:
@@ -92,7 +103,7 @@ def _cloud(run: PaperRun) -> str:
     rows = []
     for place, query in enumerate(run.queries):
         cells = [one.replies[place] or "–" for one in run.cloud]
-        rows.append([f"Q{place + 1}", query.chinese, *cells, *(column[place] or "–" for _, column in shown)])
+        rows.append([f"Q{place + 1}", _sent(query), *cells, *(column[place] or "–" for _, column in shown)])
     text = "## Table III: the cloud before and after the prompt\n\n"
     text += table([*head, *(PAPER + name for name, _ in shown)], rows)
     figures = [[one.name, _interval(one.right), _number(one.relevance)] for one in run.cloud]
@@ -133,7 +144,7 @@ def _score_table(run: PaperRun, decodings: Sequence[str]) -> str:
     rows = [
         [
             f"Q{place + 1}",
-            query.chinese,
+            _sent(query),
             *(_number(values[place]) for values in ours.values()),
             *(_number(values[place]) for values in printed.values()),
         ]
