@@ -45,6 +45,9 @@ def test_turns_come_back_as_they_were_written_and_once(database: Database) -> No
     assert not conversations.say(turns[0]), "a repeated write is the same turn"
     assert conversations.turns("c") == turns
     assert conversations.turns("c", after="r") == turns[2:]
+    conversations.open("d", "visitor 1")
+    with pytest.raises(ConflictError, match="another conversation"):
+        conversations.say(said("q", "d"))
     assert conversations.turn("r") == turns[1] and conversations.turn("x") is None
     assert conversations.replies_since(NOW) == [turns[1]]
     assert conversations.replies_since(NOW + timedelta(seconds=1)) == []

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, func, insert, select
 
+from endcloud.errors import ConflictError
 from endcloud.store.conversation_tables import ConversationRow, TurnRow
 from endcloud.store.database import Database, insert_once, now
 from endcloud.types import Tokens, Turn
@@ -49,11 +50,18 @@ class StoredConversations:
         return "" if row is None else str(row["customer"])
 
     def say(self, turn: Turn) -> bool:
-        """Appends a turn, acknowledged when it is on disk; False where a turn of this id is there already."""
+        """Appends a turn, acknowledged when it is on disk; False where a turn of this id is there already.
+
+        Raises ConflictError where the id is that of a turn in another conversation: nothing is lost in silence.
+        """
         row = _as_row(turn)  # here and not in the writer's thread, which all others wait for
 
         def append(connection: Connection) -> bool:
-            return bool(connection.execute(insert_once(connection, TurnRow), row).rowcount)
+            if connection.execute(insert_once(connection, TurnRow), row).rowcount:
+                return True
+            if connection.scalar(select(TurnRow.conversation).where(TurnRow.id == turn.id)) != turn.conversation:
+                raise ConflictError(f"The id {turn.id!r} names a turn of another conversation; choose another one.")
+            return False
 
         return self._database.write(append)
 
