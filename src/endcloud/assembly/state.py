@@ -11,7 +11,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What a shop has. `examples` counts by split; `active` is the version in service; empty means none."""
+    """What a shop has. `examples` counts by split; `active` is the version in service; empty means none.
+
+    `unmasked_by_name` counts the uploads in which a value left that the paper's experiment allows by name.
+    """
 
     name: str
     policies: int
@@ -25,6 +28,7 @@ class State:
     versions: int
     active: str
     uploads: int
+    unmasked_by_name: dict[str, int]
     evaluation: str
 
     def as_json(self) -> dict[str, Any]:
@@ -47,10 +51,12 @@ class State:
 def state_of(shop: Shop) -> State:
     """Looks at the shop's files and rows; nothing is loaded or changed."""
     from endcloud.corpus.dataset import manifest
+    from endcloud.experiments.paper_plan import queries
 
     settings = shop.settings
     examples = dict(manifest(shop.directory.corpus).examples) if shop.directory.corpus.is_dir() else {}
     known = shop.labels.of(example.id for example in shop.examples()) if examples else {}
+    by_name = [query.chinese for query in queries() if query.allowed]
     evaluations = sorted(shop.directory.results.glob("*/report.md"), key=lambda path: path.stat().st_mtime)
     return State(
         name=settings.shop.name,
@@ -65,5 +71,6 @@ def state_of(shop: Shop) -> State:
         versions=len(shop.versions.all()),
         active=shop.versions.active() or "",
         uploads=shop.ledger.count(),
+        unmasked_by_name={value: count for value in by_name if (count := shop.ledger.holding(value))},
         evaluation=str(evaluations[-1]) if evaluations else "",
     )

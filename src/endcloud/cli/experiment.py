@@ -15,9 +15,13 @@ if TYPE_CHECKING:
     from endcloud.assembly import Shop
     from endcloud.experiments.paper_plan import Query
     from endcloud.experiments.printed import Printed
+    from endcloud.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, help="Run the paper's experiment: its tables and figures, and more.")
 _SHOP = Path("paper-shop")
+_PROFILE_HELP = (
+    "Models of a shop that is made (bundled, where left out; chatglm3-6b: the paper's), and those a shop must have."
+)
 _SCALE_HELP = "Multiplies the paper's steps; without it, 1 with the paper's preset and 0.1 otherwise."
 _PRINTED_HELP = "The paper's printed figures, written down by you (docs/paper.md shows the form)."
 _SMALL = 0.1
@@ -30,7 +34,7 @@ def experiments() -> None:
 
 @app.command()
 def paper(
-    profile: Annotated[str, typer.Option(help="Models of a shop that is made; chatglm3-6b: the paper's.")] = "bundled",
+    profile: Annotated[str | None, typer.Option(help=_PROFILE_HELP)] = None,
     scale: Annotated[float | None, typer.Option(help=_SCALE_HELP)] = None,
     seeds: Annotated[int, typer.Option(min=0, max=50, help="Sampled runs beside the greedy one.")] = 3,
     limit: Annotated[int | None, typer.Option(min=1, help="Judge on at most this many test examples.")] = None,
@@ -41,17 +45,17 @@ def paper(
     """Tables III, V and VI and Figures 2 and 3, on your shop or on a bundled one that is made. It resumes."""
     from endcloud.assembly import Shop
     from endcloud.assembly.experiment import PaperOptions, paper_experiment
+    from endcloud.experiments.paper_plan import check_scale
 
     console = Console(as_json)
+    if scale is not None:
+        check_scale(scale)  # before a shop is made for it
     queries, figures = _asked(printed)
-    _make_where_missing(shop, profile)
+    _make_where_missing(shop, "bundled" if profile is None else profile)
     with Shop.open(shop, console, frozenset(query.chinese for query in queries if query.allowed)) as opened:
         preset = opened.settings.end.preset
-        if profile == "chatglm3-6b" and preset != "paper":
-            raise UsageError(
-                f'The shop {str(shop)!r} has the preset {preset!r}, and the paper\'s run needs "paper"; '
-                "set end.preset (and end.model) in its endcloud.toml, or name another directory."
-            )
+        if profile is not None:
+            _check_profile(opened.settings, shop, profile)
         _prepare_where_missing(opened, shop)
         chosen = scale if scale is not None else (1.0 if preset == "paper" else _SMALL)
         done = paper_experiment(opened, PaperOptions(queries, figures, chosen, seeds, limit))
@@ -61,8 +65,10 @@ def paper(
     for version in evaluation.versions:
         means = [evaluation.mean(version, decoding=decoding) for decoding in ("greedy", "sampled")]
         rows.append((version, *(mean.text() if mean else "–" for mean in means)))
-    console.table("Final score on the test split", ("version", "greedy", "sampled"), rows)
-    console.text("Seconds: " + ", ".join(f"{stage} {seconds:.0f}" for stage, seconds in done.run.seconds.items()))
+    console.table(f"Final score, {done.run.split}", ("version", "greedy", "sampled"), rows)
+    console.text(
+        "Seconds of this run: " + ", ".join(f"{stage} {seconds:.0f}" for stage, seconds in done.run.seconds.items())
+    )
     console.panel(f"open {done.report}\nendcloud review prepare --shop {shop}", "Go on")
 
 
@@ -97,6 +103,22 @@ def _make_where_missing(root: Path, profile: str) -> None:
         f"A shop of the profile {profile!r} was made in {str(root)!r}: look through its endcloud.toml, put the model "
         f"where it says, then `endcloud corpus YOUR-CHAT-LOGS --shop {root}` and this command again."
     )
+
+
+def _check_profile(settings: Settings, root: Path, profile: str) -> None:
+    """A shop that is there already has its own models: a profile that asks for others is not passed over."""
+    from endcloud.cli.profiles import PROFILES
+    from endcloud.settings import EndSettings
+
+    asked = EndSettings(**PROFILES[profile].get("end", {}))
+    has = settings.end
+    # An imported model may stand in another directory of the same name.
+    if (Path(has.model).name.lower(), has.preset) != (Path(asked.model).name.lower(), asked.preset):
+        raise UsageError(
+            f"The shop {str(root)!r} has the base model {has.model!r} and the preset {has.preset!r}; the profile "
+            f"{profile!r} has {asked.model!r} and {asked.preset!r}. Set end.model and end.preset in its "
+            "endcloud.toml, name another directory, or leave --profile out to run with what the shop has."
+        )
 
 
 def _prepare_where_missing(opened: Shop, root: Path) -> None:

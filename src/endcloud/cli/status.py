@@ -29,11 +29,20 @@ def status(shop: ShopOption = HERE, as_json: JsonOption = False) -> None:
             ("labels", f"{state.labels:,} of {sum(state.examples.values()):,} examples answered"),
             ("end model", state.end_model),
             ("versions", f"{state.versions}; in service: {state.active or 'none'}"),
-            ("uploads", f"{state.uploads:,} left this machine, all of them masked"),
+            ("uploads", _uploads(state.uploads, state.unmasked_by_name)),
             ("evaluation", state.evaluation or "none yet"),
         ],
     )
     console.text(f"Next: {step}", style="bold")
+
+
+def _uploads(number: int, unmasked: dict[str, int]) -> str:
+    if not number:
+        return "none left this machine"
+    told = f"{number:,} left this machine, all of them through the masking guard"
+    return told + "".join(
+        f"; {count:,} hold {value}, allowed by name and not masked" for value, count in unmasked.items()
+    )
 
 
 def _splits(examples: dict[str, int]) -> str:

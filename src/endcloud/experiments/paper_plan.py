@@ -9,6 +9,9 @@ from __future__ import annotations
 import tomllib
 from dataclasses import dataclass
 from importlib.resources import files
+from math import inf
+
+from endcloud.errors import UsageError
 
 PAIRS = (0, 8, 50, 200, 500)
 """How many question-answer pairs the cloud's prompt holds, for Table III; the paper's N is 500."""
@@ -48,6 +51,13 @@ class Query:
     radar: bool = True
     allowed: bool = False
     rendering: bool = True
+
+
+def check_scale(scale: float) -> float:
+    """The scale itself; raises UsageError unless it is a number above 0."""
+    if not 0 < scale < inf:  # nan is compared with nothing
+        raise UsageError(f"The scale is {scale!r}; give a number above 0 (1 is the paper's number of steps).")
+    return scale
 
 
 def scaled(steps: int, scale: float) -> int:

@@ -75,7 +75,7 @@ def _tables(path: Path, tables: Any, number: int) -> list[dict[str, Any]]:
         if unknown := sorted(set(table) - set(_KEYS)):
             raise SourceError(f"{where} has {unknown!r}; known are {sorted(_KEYS)!r}.")
         for key, value in table.items():
-            if not isinstance(value, _KEYS[key]) or (key == "chinese" and not value.strip()):
+            if not isinstance(value, _KEYS[key]) or (key == "chinese" and not str(value).strip()):
                 wanted = "true or false" if key == "radar" else "a text in quotation marks"
                 raise SourceError(f"{where} has {value!r} as {key}; give {wanted}, or leave it out.")
         if not table.get("english", "").strip():

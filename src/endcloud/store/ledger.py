@@ -98,6 +98,16 @@ class StoredLedger:
         with self._database.reading() as connection:
             return connection.scalar(select(func.count()).where(UploadRow.event == "sent")) or 0
 
+    def holding(self, text: str) -> int:
+        """How many uploads had `text` in one of their messages, as it left."""
+        chosen = (
+            select(func.count(UploadPartRow.upload.distinct()))
+            .join(PayloadRow, UploadPartRow.payload == PayloadRow.digest)
+            .where(PayloadRow.content.contains(text, autoescape=True))
+        )
+        with self._database.reading() as connection:
+            return connection.scalar(chosen) or 0
+
     def uploads(self, limit: int = 100) -> list[Upload]:
         """The newest uploads, newest first."""
         chosen = select(UploadRow.__table__).where(UploadRow.event == "sent").order_by(UploadRow.id.desc()).limit(limit)
