@@ -23,21 +23,27 @@ NAMES = {key: f"{key[0]} {key[1]}" for key in KEYS}
 CLOUD = "亲，满59元包邮哦"
 
 
-def evaluation() -> Evaluation:
+def evaluation(seeds: int = 1) -> Evaluation:
     """LoRA says more of the cloud's words the longer it learned; the others say none."""
-    items = [Item(f"t{n}", "邮费怎么算", None, CLOUD) for n in range(8)]
+    items = [Item(f"t{n}", "邮费怎么算", None, CLOUD, dialogue=f"d{n // 2}") for n in range(8)]
     items += [Item(f"q{n}", query.chinese, None, CLOUD, LISTED) for n, query in enumerate(queries())]
     said = {"base": "不知道", NAMES[KEYS[0]]: "不知道", NAMES[KEYS[1]]: "不清楚"}
     said |= {NAMES["LoRA", 3000]: "满59", NAMES["LoRA", 5000]: "满59元包邮", NAMES["LoRA", 15000]: CLOUD}
-    replies = {name: Replies([text] * 14, {1: [text] * 14}) for name, text in said.items()}
+    replies = {
+        name: Replies([text] * 14, {seed: [text] * 14 for seed in range(1, seeds + 1)}) for name, text in said.items()
+    }
     scorer = OverlapScorer()
     return evaluate(items, replies, DualScorer(scorer, scorer), resamples=50)
 
 
-def run(printed: Printed | None = None) -> PaperRun:
+def run(printed: Printed | None = None, *, examples: int = 8, seeds: int = 1) -> PaperRun:
     cloud = (CloudRun("before the prompt", (CLOUD,) * 6), CloudRun("N = 500", (None,) * 6))
-    data = {"cloud": NAMES["LoRA", 3000]}
-    return PaperRun(queries(), printed or Printed(), cloud, evaluation(), NAMES, data, (), ("About.",), {"train": 1.0})
+    data = {"natural": NAMES["Prefix-Tuning", 3000], "cloud": NAMES["LoRA", 3000], "both": NAMES["LoRA", 5000]}
+    found = evaluation(seeds)
+    seconds = {"train": 1.0}
+    return PaperRun(
+        queries(), printed or Printed(), cloud, found, NAMES, data, (), ("About.",), seconds, test_examples=examples
+    )
 
 
 def test_steps_scale_and_names_tell_both() -> None:
@@ -58,6 +64,29 @@ def test_the_report_has_the_tables_and_no_number_of_the_paper() -> None:
     for title in ("Table III", "Table V: ", "Table VI", "Reading", "Natural, cloud, or both"):
         assert title in report
     assert PAPER not in report and "could not be looked up" in report
+
+
+def test_a_limited_run_says_how_much_it_judged() -> None:
+    whole, limited = as_markdown(run()), as_markdown(run(examples=322))
+    assert "whole test split (8) |" in whole and "Judged on the whole test split (8), from 4 dialogues" in whole
+    assert "8 of 322 test examples |" in limited and "whole test split" not in limited
+    assert "Judged on 8 of 322 test examples, limited by `--limit 8`, from 4 dialogues" in limited
+
+
+def test_the_report_claims_no_more_than_was_run() -> None:
+    report = as_markdown(run())
+    assert "One sampled reply (temperature" in report and "Mean of 2 sampled replies" in as_markdown(run(seeds=2))
+    assert "## Seconds of this run" in report and "was not made again" in report
+
+
+def test_the_kinds_of_data_are_compared_in_pairs() -> None:
+    rows = {
+        claim.split(":")[0]: (difference, seen)
+        for claim, difference, seen in verdicts(evaluation(), claims(NAMES, run().data))
+    }
+    assert rows["cloud replies teach more than recorded replies"][1] == "seen here"
+    assert rows["both kinds teach more than cloud replies"][0].startswith("+")
+    assert "both kinds teach more than recorded replies" in as_markdown(run())
 
 
 PRINTED = "".join(f'[[query]]\nenglish = "Query {n} as printed"\nafter = "A{n}"\n' for n in range(6))

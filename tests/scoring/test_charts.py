@@ -113,6 +113,13 @@ def test_convergence_draws_score_and_loss_of_all_methods(tmp_path: Path) -> None
     drawn = texts(assert_drawn(curves.convergence(lines, tmp_path, score_label="share right"), tmp_path), "light")
     assert sum("LoRA" in text for text in drawn) == 2
     assert "share right" in drawn
+    assert "Score on the probe questions; loss smoothed over 7 steps, single values behind it" in drawn
+
+
+def test_courses_of_different_length_are_smoothed_alike() -> None:
+    short, long = ([(step, 8.0 / step) for step in range(1, last)] for last in (61, 301))
+    assert curves.smoothed(short, 6)[:50] == curves.smoothed(long, 6)[:50]
+    assert curves.smoothed([(10, 1.0), (20, 3.0)], 6) == [1.0, 3.0], "the window counts steps, not values"
 
 
 def test_the_same_data_give_the_same_bytes(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from endcloud.assembly.training import TrainingChoice, train_to
 from endcloud.bundled.shop import load_shop
 from endcloud.errors import UsageError
 from endcloud.experiments.dialogue_picture import dialogue_picture
-from endcloud.experiments.paper_plan import DATA, PAIRS, TRAININGS, Query, scaled, version_name
+from endcloud.experiments.paper_plan import DATA, PAIRS, TRAININGS, Query, check_scale, scaled, version_name
 from endcloud.experiments.paper_report import CloudRun, PaperRun, as_markdown
 from endcloud.experiments.printed import Printed
 from endcloud.scoring import charts
@@ -78,14 +78,13 @@ class PaperOutcome:
             "report": str(self.report),
             "cloud_right": cloud,
             "versions": dict(self.outcome.digests),
-            "seconds": dict(self.run.seconds),
+            "seconds_of_this_run": dict(self.run.seconds),
         }
 
 
 def paper_experiment(shop: Shop, options: PaperOptions) -> PaperOutcome:
     """Runs what has not run yet, and writes the report. The shop needs examples; labels are asked for as needed."""
-    if options.scale <= 0:
-        raise UsageError(f"The scale is {options.scale!r}; give a number above 0 (1 is the paper's number of steps).")
+    check_scale(options.scale)
     watch, folder = Stopwatch(), shop.directory.results / FOLDER
     held_out = known_truth(shop)
     with watch.stage("base model"):
@@ -130,6 +129,7 @@ def paper_experiment(shop: Shop, options: PaperOptions) -> PaperOutcome:
         pictures=pictures,
         about=_about(shop, options),
         seconds=watch.seconds,
+        test_examples=len(shop.examples("test")),
         reviews=agreement_text(shop) or "None yet: `endcloud review prepare` makes a blind sheet of these replies.",
     )
     return PaperOutcome(run, outcome, whole_files.write(folder / "paper.md", as_markdown(run)))
@@ -269,6 +269,11 @@ def _about(shop: Shop, options: PaperOptions) -> list[str]:
         "The paper gives no schedule. Ours: 3000, 5000 and 15000 are checkpoints of one run at a constant learning "
         f"rate ({', '.join(f'{name} {rate}' for name, rate in rates.items())}), without warm-up, last weights kept.",
     ]
+    if not options.printed.source:
+        found.append(
+            "Which five inputs the caption of the paper's Figure 3 means is not known here: the five axes of the first "
+            "radar are our guess, namely all queries but the bare number; `--printed` takes the paper's."
+        )
     if allowed:
         found.append(f"{', '.join(allowed)} is sent unmasked: it is allowed by name for this run only.")
     if stand_ins:

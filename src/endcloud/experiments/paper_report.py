@@ -9,7 +9,7 @@ from endcloud.experiments.paper_plan import Query
 from endcloud.experiments.printed import Printed
 from endcloud.experiments.reading import claims, order_agreement, verdicts
 from endcloud.scoring.bootstrap import Interval
-from endcloud.scoring.evaluation import FINAL, GREEDY, LISTED, SAMPLED, Evaluation
+from endcloud.scoring.evaluation import FINAL, GREEDY, LISTED, SAMPLED, WHOLE_SPLIT, Evaluation
 from endcloud.scoring.markdown import picture, table
 from endcloud.scoring.pictures import Picture
 
@@ -29,7 +29,11 @@ class CloudRun:
 
 @dataclass(frozen=True, slots=True)
 class PaperRun:
-    """All that the experiment found. `names` by method and the paper's steps; `data` by kind of data."""
+    """All that the experiment found. `names` by method and the paper's steps; `data` by kind of data.
+
+    `test_examples` is how many the whole test split has; with a limit the evaluation holds fewer. `seconds` are those
+    of the run that wrote the report, which may have found most of it made.
+    """
 
     queries: tuple[Query, ...]
     printed: Printed
@@ -40,12 +44,20 @@ class PaperRun:
     pictures: Sequence[Picture]
     about: Sequence[str]
     seconds: Mapping[str, float]
+    test_examples: int
     reviews: str = ""
 
     @property
     def versions(self) -> list[str]:
         """The columns of Tables V and VI."""
         return ["base", *self.names.values()]
+
+    @property
+    def split(self) -> str:
+        """What of the test split was judged, as the tables call it."""
+        judged = sum(item.part == WHOLE_SPLIT for item in self.evaluation.items)
+        whole = judged == self.test_examples
+        return f"whole test split ({judged:,})" if whole else f"{judged:,} of {self.test_examples:,} test examples"
 
     def paper_name(self, version: str) -> str:
         """What the paper calls a version of ours."""
@@ -57,7 +69,7 @@ def as_markdown(run: PaperRun) -> str:
     by_name = {shown.name: shown for shown in run.pictures}
     parts = [
         "# The paper's experiment",
-        "\n".join(f"- {sentence}" for sentence in run.about),
+        "\n".join(f"- {sentence}" for sentence in (*run.about, _judged_on(run))),
         _queries(run),
         _cloud(run),
         _replies(run),
@@ -71,9 +83,31 @@ def as_markdown(run: PaperRun) -> str:
         _picture(by_name, "convergence", "Score and loss against steps"),
         _picture(by_name, "bars", "Means"),
         "## Human review\n\n" + run.reviews if run.reviews else "",
-        "## Seconds\n\n" + ", ".join(f"{stage} {seconds:.0f}" for stage, seconds in run.seconds.items()) + ".",
+        _seconds(run),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _judged_on(run: PaperRun) -> str:
+    """How much stands behind the figures: items and the dialogues they come from."""
+    items = [item for item in run.evaluation.items if item.part == WHOLE_SPLIT]
+    dialogues = len({item.dialogue or item.id for item in items})
+    others = [part for part in run.evaluation.parts if part not in (WHOLE_SPLIT, LISTED)]
+    numbers = [f"{sum(item.part == part for item in run.evaluation.items)} {part}" for part in others]
+    limited = (
+        f"Judged on {run.split}, limited by `--limit {len(items)}`"
+        if len(items) < run.test_examples
+        else (f"Judged on the {run.split}")
+    )
+    return f"{limited}, from {dialogues} dialogues, and on {' and '.join(['the six queries', *numbers])}."
+
+
+def _seconds(run: PaperRun) -> str:
+    stages = ", ".join(f"{stage} {seconds:.0f}" for stage, seconds in run.seconds.items())
+    return (
+        f"## Seconds of this run\n\n{stages}.\n\nWhat earlier runs had kept (base, labels, versions, replies, "
+        "scores) was not made again, so these add up to the experiment's duration only where it ran in one go."
+    )
 
 
 def _queries(run: PaperRun) -> str:
@@ -127,7 +161,8 @@ def _scores(run: PaperRun) -> str:
     seeds = [name for name in run.evaluation.decodings if name not in (GREEDY, SAMPLED)]
     text = "## Table VI: final score by query\n\n"
     if seeds:
-        text += f"Mean of {len(seeds)} sampled replies (temperature 0.6, top-p 0.8) to each query:\n\n"
+        sampled = "One sampled reply" if len(seeds) == 1 else f"Mean of {len(seeds)} sampled replies"
+        text += f"{sampled} (temperature 0.6, top-p 0.8) to each query:\n\n"
         text += _score_table(run, seeds) + "\n\n"
     text += "Greedy:\n\n" + _score_table(run, [GREEDY])
     if not run.printed.scores:
@@ -154,7 +189,7 @@ def _score_table(run: PaperRun, decodings: Sequence[str]) -> str:
     rows.append(["", "mean of the six", *means])
     decoding = SAMPLED if decodings != [GREEDY] else GREEDY
     split = [_interval(run.evaluation.mean(version, FINAL, decoding=decoding)) for version in ours]
-    rows.append(["", "whole test split", *split, *("" for _ in printed)])
+    rows.append(["", run.split, *split, *("" for _ in printed)])
     return table(["", "query", *ours, *printed], rows)
 
 
@@ -209,8 +244,8 @@ def _data(run: PaperRun) -> str:
 
 def _reading(run: PaperRun) -> str:
     decoding = "the mean over seeds" if SAMPLED in run.evaluation.decodings else "greedy replies"
-    text = f"Paired differences of the final score on the test split, {decoding}:\n\n"
-    text += table(["statement", "difference", "verdict"], verdicts(run.evaluation, claims(run.names)))
+    text = f"Paired differences of the final score, {run.split}, {decoding}:\n\n"
+    text += table(["statement", "difference", "verdict"], verdicts(run.evaluation, claims(run.names, run.data)))
     ours = {run.paper_name(version): _mean(_by_query(run.evaluation, version, [GREEDY])) for version in run.versions}
     printed = {name: sum(scores) / len(scores) for name, scores in run.printed.scores.items()}
     agreement = order_agreement({name: value for name, value in ours.items() if value is not None}, printed)

@@ -10,12 +10,14 @@ from endcloud.scoring.evaluation import FINAL, GREEDY, SAMPLED, WHOLE_SPLIT, Dif
 
 Claim = tuple[str, str, str]
 """(what is claimed, the version that should score higher, the one it should be above)"""
+_DATA = {"natural": "recorded replies", "cloud": "cloud replies", "both": "both kinds"}
 
 
-def claims(names: Mapping[tuple[str, int], str]) -> list[Claim]:
-    """What Table VI sets side by side, as statements about pairs of versions; `names` by method and the paper's steps.
+def claims(names: Mapping[tuple[str, int], str], data: Mapping[str, str] | None = None) -> list[Claim]:
+    """What Table VI sets side by side, as statements about pairs of versions, and what the kinds of data do.
 
-    That LoRA is ahead at equal steps is the paper's claim; the others say what one would expect.
+    `names` by method and the paper's steps, `data` by the kind that a version learned from. That LoRA is ahead at
+    equal steps is the paper's claim; the others say what one would expect.
     """
     lora = [names["LoRA", steps] for steps in (3000, 5000, 15000)]
     found = [("fine-tuning helps", name, "base") for name in names.values()]
@@ -24,6 +26,12 @@ def claims(names: Mapping[tuple[str, int], str]) -> list[Claim]:
         ("at equal steps LoRA is ahead of P-Tuning v2", lora[0], names["P-Tuning v2", 3000]),
         ("LoRA gains from 3000 to 5000 steps", lora[1], lora[0]),
         ("LoRA gains from 5000 to 15000 steps", lora[2], lora[1]),
+    ]
+    kinds = data or {}
+    found += [
+        (f"{_DATA[above]} teach more than {_DATA[below]}", kinds[above], kinds[below])
+        for above, below in (("cloud", "natural"), ("both", "natural"), ("both", "cloud"))
+        if above in kinds and below in kinds
     ]
     return found
 

@@ -94,15 +94,20 @@ def convergence(
     versions: Sequence[str] = (),
     score_label: str = "score",
     title: str = "Convergence: score and loss against training steps",
-    subtitle: str = "Loss smoothed over a tenth of the steps, single values behind it",
+    score_of: str = "the probe questions",
     name: str = "convergence",
 ) -> Picture:
-    """Two panels over the same steps, a line a method."""
+    """Two panels over the same steps, a line a method; `score_of` says what the score is measured on.
+
+    All losses are smoothed over the same number of steps: over a wider window a steep beginning seems to lie lower.
+    """
     order = list(dict.fromkeys((*versions, *curves)))
     size = (7.5 + _ends_inches(curves), 6.4)
+    window = min((_window(curve.loss) for curve in curves.values() if curve.loss), default=0)
+    smoothing = f"; loss smoothed over {window} steps, single values behind it" if window else ""
 
     def draw(figure: Figure, theme: Theme, letter: Lettering) -> None:
-        heading(figure, theme, title, subtitle)
+        heading(figure, theme, title, f"Score on {score_of}{smoothing}")
         looks = styles(order, base, theme)
         upper = figure.add_axes(within(size, 0.8, 3.0, 6.6, 2.4))
         lower = figure.add_axes(within(size, 0.8, 0.6, 6.6, 2.0), sharex=upper)
@@ -121,7 +126,7 @@ def convergence(
                 scores.append(_End(f"{letter(method)}  {y[-1]:.2f}", float(x[-1]), float(y[-1]), look.colour))
             if curve.loss:
                 x, y = zip(*curve.loss, strict=True)
-                smooth = _smoothed(y)
+                smooth = smoothed(curve.loss, window)
                 lower.plot(x, y, color=look.colour, lw=0.8, alpha=0.25)
                 lower.plot(x, smooth, color=look.colour, ls=look.line, lw=2)
                 losses.append(_End(f"{letter(method)}  {smooth[-1]:.2f}", float(x[-1]), smooth[-1], look.colour))
@@ -158,7 +163,7 @@ def losses(
             if not points:
                 continue
             look, (x, y) = looks[which], zip(*points, strict=True)
-            drawn = _smoothed(y) if which == "training" else list(y)
+            drawn = smoothed(points, _window(points)) if which == "training" else list(y)
             if which == "training":
                 axes.plot(x, y, color=look.colour, lw=0.8, alpha=0.25)
             marker = look.marker if which == "validation" else ""
@@ -234,7 +239,12 @@ def _square(values: np.ndarray) -> np.ndarray:
     return np.asarray(np.sign(values) * np.square(values))
 
 
-def _smoothed(values: Sequence[float]) -> list[float]:
-    """Mean of the tenth of the values around each, at least five; a centred window does not lag."""
-    half = max(5, len(values) // 10) // 2
-    return [float(np.mean(values[max(0, i - half) : i + half + 1])) for i in range(len(values))]
+def _window(points: Sequence[tuple[int, float]]) -> int:
+    """A tenth of the steps of a course, at least five."""
+    return max(5, (points[-1][0] - points[0][0] + 1) // 10)
+
+
+def smoothed(points: Sequence[tuple[int, float]], window: int) -> list[float]:
+    """Mean of the values at most half a window of steps away from each; a centred window does not lag."""
+    steps, values = np.array([step for step, _ in points]), np.array([value for _, value in points])
+    return [float(values[abs(steps - step) <= window // 2].mean()) for step in steps]
