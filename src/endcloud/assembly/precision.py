@@ -27,9 +27,10 @@ if TYPE_CHECKING:
 FULL = "none"
 NOTE = "What the quantised bases cost and gain stands in [precision.md](precision.md)."
 HEAD = ("version", "base held in", "MiB", "tokens/s", "one at a time", "same replies", "final score", "difference")
+BRIEF_TITLE = "The base in fewer bits (tokens/s: one run, noisy)"
 BRIEF_HEAD = ("version", "base", "MiB", "tokens/s", "score", "difference")
 _ALONE = 5
-"""Conversations that are also asked one at a time: enough to tell a factor of two."""
+"""Conversations that are also asked one at a time: enough to tell a factor of two, as the report says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,9 +179,10 @@ def write(rows: Sequence[Row], folder: Path, device: str) -> Path:
 
 {table(HEAD, [row.cells() for row in rows])}
 
-Measured on {device}, on the test split, greedily. MiB are those of the base's weights as they are held; an adapter
-adds the same to each. Tokens/s are drawn in batches, and beside it one conversation at a time. The difference is
-the final score less that of full precision, paired by item, with its 95 % interval.
+Measured on {device}, on the test split, greedily. **Tokens/s are one run and noisy**, those of one conversation at a
+time from at most {_ALONE} replies: they tell a factor of two, not a few per cent. MiB are those of the base's weights
+as they are held; an adapter adds the same to each. Tokens/s are drawn in batches, and beside it one conversation at a
+time. The difference is the final score less that of full precision, paired by item, with its 95 % interval.
 
 A version learned on one precision of the base: on another, its replies may differ, as these rows show. Its standing
 and its scores in the other tables are those of the precision that the settings name.

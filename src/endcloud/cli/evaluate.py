@@ -39,5 +39,5 @@ def evaluate(
     console.result({**outcome.as_json(), **({"precision": precision.as_json(rows)} if rows else {})})
     console.table("The test split: means and 95 % intervals", *summary_rows(outcome.evaluation))
     if rows:
-        console.table("The base in fewer bits", precision.BRIEF_HEAD, [row.brief() for row in rows])
+        console.table(precision.BRIEF_TITLE, precision.BRIEF_HEAD, [row.brief() for row in rows])
     console.text(f"Tables and pictures: {outcome.folder / 'report.md'}")
