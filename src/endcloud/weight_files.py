@@ -32,6 +32,7 @@ _LAYOUTS = (
 
 _POINTER = b"version https://git-lfs"
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_LISTED = re.compile(r"^\ufeff?([0-9a-fA-F]{64})[ \t]+\*?(.+)$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -98,13 +99,20 @@ def published_sha256(path: Path) -> str | None:
     Read, in this order, from a `SHA256SUMS` beside the file, from the hub's notes on a download
     (`.cache/huggingface/download/NAME.metadata`), and from the hub's cache, whose files are named by their content.
     """
-    sums = path.parent / "SHA256SUMS"
-    lines = sums.read_text(encoding="utf-8").splitlines() if sums.is_file() else []
-    listed = {name.strip().lstrip("*"): digest.lower() for digest, _, name in (line.partition(" ") for line in lines)}
     notes = path.parent / ".cache" / "huggingface" / "download" / f"{path.name}.metadata"
     noted = notes.read_text(encoding="utf-8").splitlines()[1:2] if notes.is_file() else []
-    candidates = [listed.get(path.name, ""), *noted, path.resolve().name]
+    candidates = [listed_sha256(path.parent).get(path.name, ""), *noted, path.resolve().name]
     return next((digest for digest in candidates if _SHA256.fullmatch(digest)), None)
+
+
+def listed_sha256(directory: Path) -> dict[str, str]:
+    """What the `SHA256SUMS` in `directory` says of its files, by name: empty where there is none.
+
+    Lines are as `sha256sum` writes them: the digest, then the name, with `*` before it (read as binary) or `./`.
+    """
+    sums = directory / "SHA256SUMS"
+    text = sums.read_text(encoding="utf-8", errors="replace") if sums.is_file() else ""
+    return {name.strip().removeprefix("./"): digest.lower() for digest, name in _LISTED.findall(text)}
 
 
 def _index(path: Path) -> dict[str, str]:

@@ -33,12 +33,15 @@ def chatglm3(source: Source, destination: Destination, as_json: JsonOption = Fal
             "digests_checked": imported.checked,
             "bytes": imported.bytes,
             "dtype": imported.dtype,
+            "sums_apart": imported.sums_apart,
         }
     )
     console.text(
         f"{imported.directory} holds the model: {len(imported.files)} shards, {imported.bytes / 1e9:.2f} GB, "
         f"{imported.dtype}."
     )
+    if imported.sums_apart:
+        console.text("Warning: the SHA256SUMS beside the shards lists none of their names, so it checked nothing.")
     if imported.checked < len(imported.files):
         console.text(
             f"{len(imported.files) - imported.checked} shards came without a published digest to check them against; "

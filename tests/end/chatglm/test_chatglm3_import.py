@@ -56,10 +56,11 @@ def test_half_precision_stays_bit_for_bit(
     layout: Layout, dtype: torch.dtype, tmp_path: Path, tokenizer_model: bytes
 ) -> None:
     every_bit = torch.Generator().manual_seed(1)
-    weights = {
+    drawn = {
         name: torch.randint(-(2**15), 2**15, weight.shape, generator=every_bit, dtype=torch.int16).view(dtype)
         for name, weight in tiny_weights(VOCABULARY, dtype).items()
-    }  # infinities, subnormals and every kind of NaN among them
+    }  # every bit there is, subnormals and both zeros among them; what is no finite number is refused
+    weights = {name: torch.where(weight.isfinite(), weight, 1.0) for name, weight in drawn.items()}
     source = save_official(tmp_path / "s", weights, tiny_settings(VOCABULARY), tokenizer_model, layout=layout)
     imported = import_checkpoint(source, tmp_path / "made", SilentProgress())
     made = converted_weights(imported.directory)
@@ -130,7 +131,7 @@ def test_a_cut_off_shard_is_named(source: Path, tmp_path: Path) -> None:
     [
         ({"model_type": "llama"}, "type 'llama'"),
         ({"rmsnorm": False}, "rmsnorm is False"),
-        ({"num_layers": 2}, "unknown 7 weights"),
+        ({"num_layers": 2}, "it has 7 unknown weights: "),
         ({"kv_channels": None}, "garbles a size"),
         ({"padded_vocab_size": 10}, "do not belong together"),
     ],
@@ -141,6 +142,68 @@ def test_a_config_that_does_not_fit_is_refused(
     (source / "config.json").write_text(json.dumps(tiny_settings(VOCABULARY) | change))
     with pytest.raises(ModelError, match=complaint):
         import_checkpoint(source, tmp_path / "made", SilentProgress())
+
+
+def test_every_file_of_an_import_is_checked(source: Path, tmp_path: Path) -> None:
+    made = import_checkpoint(source, tmp_path / "made", SilentProgress()).directory
+    for file in sorted(path for path in made.iterdir() if path.name != "import.json"):
+        whole = file.read_bytes()
+        file.write_bytes(whole + b" ")
+        with pytest.raises(ModelError, match=f"{file.name}' has been changed or lost"):
+            import_checkpoint(source, tmp_path / "made", SilentProgress())
+        file.unlink()
+        with pytest.raises(ModelError, match=f"{file.name}' has been changed or lost"):
+            import_checkpoint(source, tmp_path / "made", SilentProgress())
+        file.write_bytes(whole)
+    config = source / "config.json"
+    config.write_text(json.dumps(tiny_settings(VOCABULARY) | {"seq_length": 512}))
+    with pytest.raises(ModelError, match="from another checkpoint"):
+        import_checkpoint(source, tmp_path / "made", SilentProgress())
+
+
+def test_an_empty_directory_may_be_there_already(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "made").mkdir()
+    assert (import_checkpoint(source, tmp_path / "made", SilentProgress()).directory / "config.json").is_file()
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    assert import_checkpoint(source, Path(), SilentProgress()).directory == tmp_path / "here"
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+def test_weights_that_are_no_numbers_are_refused_by_name(value: float, source: Path, tmp_path: Path) -> None:
+    name = "transformer.encoder.final_layernorm.weight"
+    rewrite(source, {name: torch.ones(48).index_fill(0, torch.tensor([5]), value)})
+    with pytest.raises(ModelError, match=r"00003-of-00003\.bin.*holds 1 non-finite .*weight: model\.norm\.weight"):
+        import_checkpoint(source, tmp_path / "made", SilentProgress())
+    assert not (tmp_path / "made").exists()
+
+
+@pytest.mark.parametrize("form", ["{}  {}", "{} *{}", "{}  ./{}", "{} *./{}"])
+def test_a_list_of_digests_is_read_in_every_form(form: str, source: Path, tmp_path: Path) -> None:
+    files = sorted(path for path in source.iterdir() if path.suffix in {".bin", ".model"} or path.name == "config.json")
+    digests = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+    assert len(digests) == 5
+
+    def publish(listed: dict[str, str]) -> None:
+        (source / "SHA256SUMS").write_text("".join(form.format(digest, name) + "\n" for name, digest in listed.items()))
+
+    for name in digests:
+        publish(digests | {name: "0" * 64})
+        with pytest.raises(ModelError, match=f"{name}'.*published is 000000000000…"):
+            import_checkpoint(source, tmp_path / "made", SilentProgress())
+    publish(digests)
+    made = import_checkpoint(source, tmp_path / "made", SilentProgress())
+    assert made.checked == 3 and not made.sums_apart
+
+
+def test_a_list_that_names_none_of_the_files_is_told_and_a_later_one_is_used(source: Path, tmp_path: Path) -> None:
+    sums, shard = source / "SHA256SUMS", source / "pytorch_model-00001-of-00003.bin"
+    sums.write_text(f"{'0' * 64}  elsewhere/{shard.name}\n")
+    made = import_checkpoint(source, tmp_path / "made", SilentProgress())
+    assert made.sums_apart and made.checked == 0
+    sums.write_text(f"{hashlib.sha256(shard.read_bytes()).hexdigest()}  {shard.name}\n")
+    again = import_checkpoint(source, tmp_path / "made", SilentProgress())
+    assert not again.sums_apart and again.checked == 1
 
 
 @pytest.mark.parametrize("where", ["SHA256SUMS", "hub download", "hub cache"])
@@ -218,6 +281,7 @@ def test_an_import_done_before_is_checked_and_never_overwritten(source: Path, tm
     with pytest.raises(ModelError, match="from another checkpoint"):
         import_checkpoint(source, tmp_path / "made", SilentProgress())
     (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "notes.txt").write_text("mine")
     with pytest.raises(ModelError, match="no import of ours"):
         import_checkpoint(source, tmp_path / "mine", SilentProgress())
 

@@ -9,63 +9,41 @@ download left its digest; the digests of all files, read and written, are kept i
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
 from filelock import FileLock, Timeout
 from safetensors.torch import save_file
-from transformers import GenerationConfig, PreTrainedTokenizerFast
+from transformers import GenerationConfig, GlmConfig, PreTrainedTokenizerFast
 
 from endcloud import whole_files
 from endcloud.end.chatglm.architecture import DROPPED, ChatGLM3
+from endcloud.end.chatglm.imported import (
+    BESIDE,
+    RECORD,
+    Imported,
+    ImportedFile,
+    checked_digest,
+    finished,
+    is_whole,
+    record_of,
+    sums_apart_from,
+)
 from endcloud.end.chatglm.tokenizer import convert_tokenizer, stop_ids
 from endcloud.errors import LockedError, ModelError
 from endcloud.protocols import Progress
-from endcloud.weight_files import Shards, find_shards, published_sha256, sha256
+from endcloud.weight_files import Shards, find_shards, sha256
 
-RECORD = "import.json"
 _JOURNAL = ".journal.json"
-_RECIPE = 1
 _NAMED = 6
 """How many names an error lists before it counts the rest."""
-
-
-@dataclass(frozen=True, slots=True)
-class ImportedFile:
-    """One shard: its official name and SHA-256, and those of what it became. `checked` says whether the download
-    had left a digest to check the official one against."""
-
-    source: str
-    source_sha256: str
-    checked: bool
-    file: str
-    sha256: str
-    weights: dict[str, int]
-    """Bytes of each new weight, by name."""
-
-
-@dataclass(frozen=True, slots=True)
-class Imported:
-    """A finished import."""
-
-    directory: Path
-    files: tuple[ImportedFile, ...]
-    dtype: str
-
-    @property
-    def bytes(self) -> int:
-        return sum(size for file in self.files for size in file.weights.values())
-
-    @property
-    def checked(self) -> int:
-        """Official shards whose digest was checked against what the download says."""
-        return sum(file.checked for file in self.files)
 
 
 def import_checkpoint(source: Path, destination: Path, progress: Progress) -> Imported:
@@ -73,8 +51,10 @@ def import_checkpoint(source: Path, destination: Path, progress: Progress) -> Im
 
     Weights keep their precision bit for bit. Raises ModelError where the source is no whole ChatGLM3: weights that
     are missing, unknown or of another shape are named, before anything is written; and where a file's digest is not
-    the published one. An import that was finished before is checked, file by file, and returned.
+    the published one; and where a weight is no finite number. An empty directory may be there already. An import that
+    was finished before is checked, file by file, and returned.
     """
+    destination = destination.resolve()  # "." has no name to put ".partial" behind
     config, tokenizer = _read(source / "config.json"), _read(source / "tokenizer.model")
     model = ChatGLM3.from_config(_json(config, source / "config.json"))
     fast_tokenizer = convert_tokenizer(tokenizer, model.positions)
@@ -84,35 +64,52 @@ def import_checkpoint(source: Path, destination: Path, progress: Progress) -> Im
             "they do not belong together; download the whole official directory."
         )
     shards = find_shards(source)
-    if destination.exists():
-        return _finished(destination, shards, progress)
+    for file in BESIDE:
+        checked_digest(source / file)
+    if destination.exists() and not _is_empty(destination):
+        return finished(destination, shards, progress)
     dtype = _check(shards, model, progress)
     partial = destination.with_name(f"{destination.name}.partial")
     partial.mkdir(parents=True, exist_ok=True)
     with _alone(partial):
         _check_room(shards, partial)
         files = _convert(shards, model, partial, progress)
-        imported = Imported(destination, tuple(files), str(dtype).removeprefix("torch."))
-        _write_rest(imported, model, fast_tokenizer, shards, partial)
+        others = _write_rest(files, model.glm_config(dtype, *_ids(fast_tokenizer)), fast_tokenizer, partial)
+        name = str(dtype).removeprefix("torch.")
+        imported = Imported(destination, tuple(files), name, others, sums_apart_from(shards))
+        whole_files.write(partial / RECORD, _dumped(record_of(imported, shards)))
+        _publish(partial, destination)
     return imported
 
 
+def _ids(tokenizer: PreTrainedTokenizerFast) -> tuple[int, list[int]]:
+    """The ids of padding and of what ends a reply."""
+    return int(tokenizer.pad_token_id), stop_ids(tokenizer)
+
+
 def _write_rest(
-    imported: Imported, model: ChatGLM3, tokenizer: PreTrainedTokenizerFast, shards: Shards, partial: Path
-) -> None:
-    """All but the weights; then the directory gets its name."""
-    pad, stops = int(tokenizer.pad_token_id), stop_ids(tokenizer)
-    model.glm_config(getattr(torch, imported.dtype), pad, stops).save_pretrained(partial)
+    files: Sequence[ImportedFile], config: GlmConfig, tokenizer: PreTrainedTokenizerFast, partial: Path
+) -> dict[str, str]:
+    """All but the weights; returns the digests of what it wrote."""
+    pad, stops = _ids(tokenizer)
+    config.save_pretrained(partial)
     GenerationConfig(pad_token_id=pad, eos_token_id=stops).save_pretrained(partial)
     tokenizer.save_pretrained(partial)
-    whole_files.write(partial / "model.safetensors.index.json", _dumped(_index(imported.files)))
-    whole_files.write(partial / RECORD, _dumped(_record(imported, shards)))
+    whole_files.write(partial / "model.safetensors.index.json", _dumped(_index(files)))
+    known = {file.file for file in files} | {_JOURNAL, RECORD}
+    return {path.name: sha256(path) for path in sorted(partial.iterdir()) if path.name not in known}
+
+
+def _publish(partial: Path, destination: Path) -> None:
+    """The directory gets its name."""
     (partial / _JOURNAL).unlink()
     readable = (partial / "config.json").stat().st_mode  # a published model is no secret: as the umask has it
     for path in partial.iterdir():
         path.chmod(readable)
-    partial.rename(imported.directory)
-    _sync(imported.directory.parent)
+    if destination.exists():
+        destination.rmdir()  # empty, or this fails
+    partial.rename(destination)
+    _sync(destination.parent)
 
 
 @contextmanager
@@ -145,9 +142,9 @@ def _convert(shards: Shards, model: ChatGLM3, partial: Path, progress: Progress)
     files: list[ImportedFile] = []
     with progress.task("import", len(shards.files), "shards") as task:
         for official, name in zip(shards.files, names, strict=True):
-            digest, checked = _checked_digest(shards.directory / official)
+            digest, checked = checked_digest(shards.directory / official)
             known = done.get(official)
-            if known is None or known.source_sha256 != digest or not _is_whole(partial, known):
+            if known is None or known.source_sha256 != digest or not is_whole(partial / known.file, known.sha256):
                 known = _convert_shard(shards, official, model, partial / name, digest, checked)
             files.append(known)
             whole_files.write(partial / _JOURNAL, _dumped([asdict(file) for file in files]))
@@ -165,6 +162,11 @@ def _convert_shard(
         for name, weight in shards.read(official).items()
         for new, part in model.convert(name, weight).items()
     }
+    if broken := [name for name, part in weights.items() if not _is_finite(part)]:
+        raise ModelError(
+            f"The file {str(shards.directory / official)!r} {_complaint('holds', 'non-finite (nan or inf)', broken)}. "
+            "Such a model answers nonsense; download it again."
+        )
     unfinished = path.with_name(f"{path.name}.unfinished")
     save_file(weights, unfinished, metadata={"format": "pt"})
     with unfinished.open("rb") as file:
@@ -173,6 +175,11 @@ def _convert_shard(
     written = ImportedFile(official, digest, checked, path.name, sha256(unfinished), sizes)
     unfinished.replace(path)
     return written
+
+
+def _is_finite(weight: torch.Tensor) -> bool:
+    """Whether every number is one; by the extremes, which need no memory and are nan where any is."""
+    return all(math.isfinite(float(extreme)) for extreme in weight.aminmax())
 
 
 def _check(shards: Shards, model: ChatGLM3, progress: Progress) -> torch.dtype:
@@ -191,9 +198,9 @@ def _check(shards: Shards, model: ChatGLM3, progress: Progress) -> torch.dtype:
                     precisions[weight.dtype] = precisions.get(weight.dtype, 0) + weight.numel()
             task.advance(1)
     complaints = [
-        _complaint("lacks", sorted(expected.keys() - found)),
-        _complaint("has unknown", sorted(found - expected.keys() - {DROPPED})),
-        _complaint("has misshapen", sorted(misshapen)),
+        _complaint("lacks", "", sorted(expected.keys() - found)),
+        _complaint("has", "unknown", sorted(found - expected.keys() - {DROPPED})),
+        _complaint("has", "misshapen", sorted(misshapen)),
     ]
     if any(complaints):
         told = "; it ".join(filter(None, complaints))
@@ -204,51 +211,16 @@ def _check(shards: Shards, model: ChatGLM3, progress: Progress) -> torch.dtype:
     return max(precisions, key=lambda dtype: precisions[dtype])
 
 
-def _complaint(what: str, names: list[str]) -> str:
+def _complaint(verb: str, kind: str, names: list[str]) -> str:
     if not names:
         return ""
     rest = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return f"{what} {len(names)} weights: {', '.join(names[:_NAMED])}{rest}"
+    counted = f"{len(names)} {kind} weights" if len(names) > 1 else f"1 {kind} weight"
+    return f"{verb} {' '.join(counted.split())}: {', '.join(names[:_NAMED])}{rest}"
 
 
-def _checked_digest(path: Path) -> tuple[str, bool]:
-    """The SHA-256 of an official file, and whether there was a published one that it is equal to."""
-    digest, published = sha256(path), published_sha256(path)
-    if published is not None and published != digest:
-        raise ModelError(
-            f"The file {str(path)!r} has the SHA-256 {digest[:12]}…, published is {published[:12]}…: "
-            "the download is broken; fetch it again."
-        )
-    return digest, published is not None
-
-
-def _finished(destination: Path, shards: Shards, progress: Progress) -> Imported:
-    """What an earlier import of the same source left, after a look at every byte of both."""
-    try:
-        record = json.loads((destination / RECORD).read_bytes())
-        files = tuple(ImportedFile(**file) for file in record["files"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ModelError(
-            f"There is something in {str(destination)!r} already, and no import of ours; name a new directory."
-        ) from error
-    with progress.task("check", len(files), "shards") as task:
-        for file in files:
-            if not (shards.directory / file.source).is_file() or (
-                sha256(shards.directory / file.source) != file.source_sha256
-            ):
-                raise ModelError(f"{str(destination)!r} was imported from another checkpoint; name a new directory.")
-            if not _is_whole(destination, file):
-                raise ModelError(
-                    f"The file {str(destination / file.file)!r} has been changed or lost since it was imported; "
-                    "delete the directory and import again."
-                )
-            task.advance(1)
-    return Imported(destination, files, str(record["dtype"]))
-
-
-def _is_whole(directory: Path, file: ImportedFile) -> bool:
-    path = directory / file.file
-    return path.is_file() and sha256(path) == file.sha256
+def _is_empty(path: Path) -> bool:
+    return path.is_dir() and not any(path.iterdir())
 
 
 def _journal(partial: Path) -> list[ImportedFile]:
@@ -261,18 +233,6 @@ def _index(files: Sequence[ImportedFile]) -> dict[str, Any]:
     return {
         "metadata": {"total_size": sum(size for file in files for size in file.weights.values())},
         "weight_map": {name: file.file for file in files for name in file.weights},
-    }
-
-
-def _record(imported: Imported, shards: Shards) -> dict[str, Any]:
-    """Where the weights came from. No date and no path: the same source gives the same files."""
-    return {
-        "format": _RECIPE,
-        "model": "ChatGLM3",
-        "dtype": imported.dtype,
-        "tokenizer_sha256": sha256(shards.directory / "tokenizer.model"),
-        "config_sha256": sha256(shards.directory / "config.json"),
-        "files": [asdict(file) for file in imported.files],
     }
 
 
