@@ -7,15 +7,16 @@ from pathlib import Path
 
 import pytest
 import torch
-from peft import PeftModel
+from peft import LoraConfig, PeftModel
 from safetensors.torch import save_file
-from transformers import AutoModelForCausalLM
+from transformers import AutoModelForCausalLM, GlmConfig
 
 from endcloud.end import versions as version_files
 from endcloud.end.adapters import load_lora
 from endcloud.end.base_model import BaseModel, load_base
+from endcloud.end.chatglm.architecture import ChatGLM3
 from endcloud.end.chatglm.checkpoint import import_checkpoint
-from endcloud.end.chatglm.lora import import_lora
+from endcloud.end.chatglm.lora import import_lora, read_lora
 from endcloud.end.versions import VersionDirectory
 from endcloud.errors import ModelError, VersionError
 from endcloud.store.versions import StoredVersions
@@ -132,6 +133,27 @@ def test_the_version_is_a_directory_that_plain_peft_loads(
         ({"use_rslora": True}, "use_rslora is True"),
         ({"bias": "all"}, "bias is 'all'"),
         ({"target_modules": ["dense"]}, r"corrects \['dense'\]"),
+        ({"target_modules": None}, "target_modules is None"),
+        ({"target_modules": [1]}, r"target_modules is \[1\]"),
+        ({"init_lora_weights": "pissa"}, "init_lora_weights is 'pissa'"),
+        ({"init_lora_weights": "pissa_niter_16"}, "init_lora_weights is 'pissa_niter_16'"),
+        ({"init_lora_weights": "olora"}, "init_lora_weights is 'olora'"),
+        ({"init_lora_weights": "loftq", "loftq_config": {}}, "init_lora_weights is 'loftq'"),
+        ({"init_lora_weights": ["gaussian"]}, "init_lora_weights is"),
+        ({"layers_to_transform": [0, 1]}, r"layers_to_transform is \[0, 1\]"),
+        ({"exclude_modules": ["dense"]}, "exclude_modules is"),
+        ({"layer_replication": [[0, 2]]}, "layer_replication is"),
+        ({"lora_bias": True}, "lora_bias is True"),
+        ({"of_tomorrow": 1}, "of_tomorrow is 1"),
+        ({"r": None}, "r is None; it must be a whole number"),
+        ({"r": "8"}, "r is '8'"),
+        ({"r": 0}, "r is 0"),
+        ({"r": 10**12}, "r is 1000000000000, and its matrix .* has rank 4"),
+        ({"r": float("nan")}, "r is nan"),
+        ({"r": float("inf")}, "r is inf"),
+        ({"lora_alpha": True}, "lora_alpha is True"),
+        ({"lora_alpha": 16.5}, "lora_alpha is 16.5"),
+        ({"lora_dropout": "much"}, "lora_dropout is 'much'"),
     ],
 )
 def test_what_is_no_plain_lora_is_refused(
@@ -140,6 +162,20 @@ def test_what_is_no_plain_lora_is_refused(
     save_lora(tmp_path / "lora", FUSED, **changes)
     with pytest.raises(ModelError, match=complaint):
         import_lora(tmp_path / "lora", chatglm3, VersionDirectoryAlone(tmp_path))
+
+
+def test_what_peft_itself_saves_by_default_is_read(chatglm3: BaseModel, tmp_path: Path) -> None:
+    plain = LoraConfig(r=RANK, lora_alpha=ALPHA, target_modules=["query_key_value"], init_lora_weights="gaussian")
+    plain.save_pretrained(tmp_path / "plain")
+    written = json.loads((tmp_path / "plain" / "adapter_config.json").read_text())
+    save_lora(tmp_path / "lora", FUSED, **{**written, "lora_alpha": 12.0})
+    config = chatglm3.model.config
+    assert isinstance(config, GlmConfig)
+    method, _, _ = read_lora(tmp_path / "lora", ChatGLM3.of_converted(config))
+    assert (method.rank, method.alpha, method.targets) == (RANK, 12, "query-key-value")
+    (tmp_path / "lora" / "adapter_config.json").write_text("[]")
+    with pytest.raises(ModelError, match="holds no settings"):
+        read_lora(tmp_path / "lora", ChatGLM3.of_converted(config))
 
 
 class VersionDirectoryAlone(VersionDirectory):

@@ -33,16 +33,27 @@ from endcloud.weight_files import find_shards, sha256
 
 _QUERY_KEY_VALUE = frozenset({"query_key_value"})
 _ALL = frozenset({"query_key_value", "dense", "dense_h_to_4h", "dense_4h_to_h"})
-_PLAIN: Mapping[str, object] = {
-    "use_rslora": False,
-    "use_dora": False,
-    "fan_in_fan_out": False,
-    "bias": "none",
-    "rank_pattern": {},
-    "alpha_pattern": {},
-    "modules_to_save": None,
-}
-"""Settings of PEFT with which LoRA computes something else, at the values where it does not."""
+_CARRIED = frozenset({"peft_type", "r", "lora_alpha", "lora_dropout", "target_modules", "init_lora_weights"})
+_IDLE = frozenset(
+    {
+        "task_type",
+        "auto_mapping",
+        "peft_version",
+        "base_model_name_or_path",
+        "revision",
+        "inference_mode",
+        "megatron_core",
+        "qalora_group_size",
+        "runtime_config",
+        "ensure_weight_tying",
+        "eva_config",
+    }
+)
+"""Settings of PEFT that change nothing of what the saved matrices compute. Any other that is set is refused by name,
+also one that is not known here: it may make LoRA compute something else."""
+
+_BEGINNINGS = (True, False, None, "gaussian", "eva", "orthogonal")
+"""How the matrices began, where the base stayed as it was; pissa, olora, loftq, corda and the like change the base."""
 
 _NAME = re.compile(
     r"base_model\.model\.transformer\.encoder\.layers\.(\d+)\.([\w.]+?)\.lora_([AB])(?:\.default)?\.weight"
@@ -90,6 +101,8 @@ def read_lora(source: Path, model: ChatGLM3) -> tuple[LoRA, dict[str, torch.Tens
     for file in shards.files:
         for name, weight in shards.read(file).items():
             state |= convert_lora(name, weight, model)
+            if (rank := weight.shape[0 if ".lora_A." in name else 1]) != method.rank:
+                raise ModelError(f"The adapter's setting r is {method.rank}, and its matrix {name!r} has rank {rank}.")
     digest = hashlib.sha256("".join(sha256(source / file) for file in shards.files).encode())
     return method, state, sha256(source / shards.files[0]) if len(shards.files) == 1 else digest.hexdigest()
 
@@ -119,30 +132,53 @@ def convert_lora(name: str, weight: torch.Tensor, model: ChatGLM3) -> dict[str, 
 
 def _method(path: Path) -> LoRA:
     try:
-        config: dict[str, Any] = json.loads(path.read_bytes())
+        config: Any = json.loads(path.read_bytes())
     except (OSError, ValueError) as error:
         raise ModelError(
             f"The LoRA checkpoint has no readable {str(path)!r} ({error}); name the directory that PEFT saved."
         ) from error
+    if not isinstance(config, dict):
+        raise ModelError(f"The file {str(path)!r} holds no settings; name the directory that PEFT saved.")
     if config.get("peft_type") != "LORA":
         raise ModelError(f"The adapter is of type {config.get('peft_type')!r}; only LORA can be carried over exactly.")
-    for name, plain in _PLAIN.items():
-        if (value := config.get(name)) and value != plain:
+    for name, value in config.items():
+        if value and name not in _CARRIED | _IDLE and (name, value) != ("bias", "none"):
             raise ModelError(
                 f"The adapter's setting {name} is {value!r}: not the plain LoRA that is carried over exactly."
             )
-    modules = config.get("target_modules") or ()
-    targets = (
-        {modules.rsplit(".", 1)[-1]} if isinstance(modules, str) else {name.rsplit(".", 1)[-1] for name in modules}
-    )
+    if (began := config.get("init_lora_weights")) not in _BEGINNINGS:
+        raise ModelError(
+            f"The adapter's setting init_lora_weights is {began!r}, with which the base may have been changed "
+            "too; only what began with the base as it is is carried over exactly (PEFT can convert it when it saves: "
+            "path_initial_model_for_weight_conversion)."
+        )
+    modules = config.get("target_modules")
+    listed = [modules] if isinstance(modules, str) else modules
+    if not isinstance(listed, list) or not all(isinstance(name, str) for name in listed):
+        raise ModelError(f"The adapter's setting target_modules is {modules!r}; it must be a list of modules.")
+    targets = {name.rsplit(".", 1)[-1] for name in listed}
     if targets not in (_QUERY_KEY_VALUE, _ALL):
         raise ModelError(
             f"The adapter corrects {sorted(targets)!r}; a version corrects {sorted(_QUERY_KEY_VALUE)!r} or "
             f"all of {sorted(_ALL)!r}."
         )
     return LoRA(
-        rank=int(config["r"]),
-        alpha=int(config["lora_alpha"]),
-        dropout=float(config.get("lora_dropout") or 0.0),
+        rank=_whole(config, "r"),
+        alpha=_whole(config, "lora_alpha"),
+        dropout=_dropout(config.get("lora_dropout") or 0.0),
         targets="query-key-value" if targets == _QUERY_KEY_VALUE else "all",
     )
+
+
+def _whole(config: Mapping[str, Any], name: str) -> int:
+    value = config.get(name)
+    # A bool is an int to Python; PEFT writes 32 and 32.0 alike.
+    if isinstance(value, bool) or not isinstance(value, int | float) or not (value >= 1 and value % 1 == 0):
+        raise ModelError(f"The adapter's setting {name} is {value!r}; it must be a whole number from 1 on.")
+    return int(value)
+
+
+def _dropout(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
+        raise ModelError(f"The adapter's setting lora_dropout is {value!r}; it must be a number from 0 to below 1.")
+    return float(value)
