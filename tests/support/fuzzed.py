@@ -16,7 +16,7 @@ Answers = Counter[tuple[str, int]]
 
 
 def answers(served: Served, cases: int) -> Answers:
-    """How often each operation answered with each status, over about `cases` requests. Streams without end are left out.
+    """How often each operation answered with each status, over about `cases` requests; endless streams are left out.
 
     Each operation is asked by the first role that may call it, half of the time with what its schema forbids.
     """
