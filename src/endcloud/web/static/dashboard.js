@@ -59,14 +59,15 @@ function tiles(sums, money) {
   const asked = routes.end + routes.cloud + routes.human;
   const thumbs = quality.liked + quality.disliked;
   const spent = costs.answers + costs.teaching;
+  const large = (value) => (value > 0 && value < 0.01 ? `< ${money(0.01)}` : money(value)); // a tile has room for few digits
   const saved = { "cloud answers": t("savedWhy", { price: money(costs.answer_price ?? 0) }), "own tokens": t("savedOwn"), "no price": t("savedNone") };
   return element("div", { class: "tiles" },
     tile("questions", String(asked), asked ? t("questionsWhy", { share: percent(routes.end / asked) }) : t("questionsNone")),
     tile("liked", thumbs ? percent(quality.liked / thumbs) : "–", thumbs ? t("likedWhy", quality) : t("likedNone")),
     tile("first", latency.first_p50 === null ? "–" : seconds(latency.first_p50), latency.first_p95 === null ? t("firstNone") : t("firstWhy", { p95: seconds(latency.first_p95) })),
-    tile("spent", money(spent), costs.limit === null ? t("spentNone") : t("spentWhy", { limit: money(costs.limit), spent: money(costs.spent) }),
+    tile("spent", large(spent), costs.limit === null ? t("spentNone") : t("spentWhy", { limit: money(costs.limit), spent: money(costs.spent) }),
       costs.limit === null ? null : share({ value: costs.spent, of: costs.limit, label: percent(costs.limit ? costs.spent / costs.limit : 0), tone: costs.spent > costs.limit * 0.9 ? "bad" : "accent" })),
-    tile("saved", costs.basis === "no price" ? "–" : money(costs.saved), saved[costs.basis]),
+    tile("saved", costs.basis === "no price" ? "–" : large(costs.saved), saved[costs.basis]),
     tile("waitingNow", String(handoffs.waiting_now), handoffs.wait_p50 === null ? t("waitingNone") : t("waitingWhy", { p50: seconds(handoffs.wait_p50) }), null, handoffs.waiting_now ? "hot" : ""));
 }
 
