@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from alembic import command
@@ -13,7 +15,7 @@ from sqlalchemy import create_engine, make_url, text
 
 from endcloud.errors import SettingsError
 from endcloud.store import database as module
-from endcloud.store.database import Database, now
+from endcloud.store.database import Database, now, sqlite_url
 from endcloud.store.labels import StoredLabels
 
 Opens = Callable[[], Database]
@@ -56,6 +58,19 @@ def test_many_processes_open_a_new_store_at_once(opens: Opens) -> None:
     with ThreadPoolExecutor(4) as pool:
         opened = list(pool.map(lambda _: opens(), range(4)))
     assert len(opened) == 4
+
+
+def test_opening_waits_for_another_who_holds_the_new_file(tmp_path: Path) -> None:
+    """The change to write-ahead mode is refused at once, whatever the busy time-out: the store waits by itself."""
+    other = sqlite3.connect(tmp_path / "store.db", isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")
+    other.execute("CREATE TABLE held (a)")
+    opened = ThreadPoolExecutor(1).submit(Database, sqlite_url(tmp_path / "store.db"))
+    with pytest.raises(TimeoutError):
+        opened.result(0.3)
+    other.execute("ROLLBACK")
+    other.close()
+    opened.result(20).close()
 
 
 def test_a_password_is_never_shown() -> None:

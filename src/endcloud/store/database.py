@@ -22,7 +22,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from queue import SimpleQueue
 from sqlite3 import Connection as SqliteConnection
+from sqlite3 import OperationalError
 from threading import Thread
+from time import monotonic, sleep
 from typing import Any, Generic, TypeVar, cast
 
 from alembic import command
@@ -211,13 +213,31 @@ def _prepare_sqlite(engine: Engine) -> None:
     @event.listens_for(engine, "connect")
     def configure(connection: SqliteConnection, _record: Any) -> None:
         connection.isolation_level = None  # we say BEGIN ourselves, see below
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        _into_wal(connection)
+        for pragma in ("synchronous=FULL", "foreign_keys=ON"):
             connection.execute(f"PRAGMA {pragma}")
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
         writing = connection.get_execution_options().get("writing", True)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+
+
+def _into_wal(connection: SqliteConnection) -> None:
+    """Puts a file into write-ahead mode, however many open it at once.
+
+    The change needs the file alone, and SQLite does not wait for that: the busy time-out, which holds for everything
+    else, is passed over when another connection is just changing it too. So the waiting is done here.
+    """
+    until = monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except OperationalError as error:
+            if "locked" not in str(error) or monotonic() > until:
+                raise
+            sleep(0.02)
 
 
 def _prepare_postgresql(engine: Engine) -> None:
