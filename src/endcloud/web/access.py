@@ -12,7 +12,7 @@ import hmac
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Annotated, Any, Literal, Protocol
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.routing import APIRoute
@@ -127,10 +127,13 @@ class Gate:
 class Routes(APIRouter):
     """A router whose every route states who may call it: `@routes.get("/x", roles=("admin",))`.
 
-    `admin` may call whatever any staff role may. `anyone` needs no key at all.
+    `admin` may call whatever any staff role may. `anyone` needs no key at all. A route that `takes_place` is refused
+    while all places are taken (see `endcloud.web.limits`).
     """
 
-    def open_to(self, method: str, path: str, roles: Iterable[Role], **kwargs: Any) -> Callable[..., Any]:
+    def open_to(
+        self, method: str, path: str, roles: Iterable[Role], *, takes_place: bool = False, **kwargs: Any
+    ) -> Callable[..., Any]:
         allowed = frozenset(roles)
         if not allowed:
             raise ValueError(f"{method} {path} states no role; say who may call it.")
@@ -147,7 +150,7 @@ class Routes(APIRouter):
                 endpoint,
                 methods=[method],
                 dependencies=[Depends(decide)],
-                openapi_extra={"x-roles": sorted(allowed)},
+                openapi_extra={"x-roles": sorted(allowed)} | ({"x-takes-place": True} if takes_place else {}),
                 **kwargs,
             )
             return endpoint
@@ -181,20 +184,30 @@ def admitted(request: Request, allowed: frozenset[Role]) -> Caller:
     return caller
 
 
-def caller_of(request: Request) -> Caller:
-    """The caller that the route admitted; a dependency of endpoints."""
+async def caller_of(request: Request) -> Caller:
+    """The caller that the route admitted; a dependency of endpoints, `async` since FastAPI gives others a thread."""
     caller: Caller = request.state.caller
     return caller
 
 
-def visitor_of(request: Request) -> Visitor:
+Calls = Annotated[Caller, Depends(caller_of)]
+
+
+async def visitor_of(caller: Calls) -> Visitor:
     """Whom the conversations of this caller belong to. Raises AccessError for one who can have none."""
-    visitor = caller_of(request).visitor
-    if visitor is None:
+    if caller.visitor is None:
         raise AccessError("This login has no conversations of its own; use the console's.")
-    return visitor
+    return caller.visitor
+
+
+Whose = Annotated[Visitor, Depends(visitor_of)]
 
 
 def roles_of(route: APIRoute) -> frozenset[str]:
     """Who may call a route, as it states; the role matrix in the tests is made of this."""
     return frozenset((route.openapi_extra or {}).get("x-roles", ()))
+
+
+def takes_place(route: APIRoute) -> bool:
+    """Whether a call of this route is an answer under way, of which there are only so many at once."""
+    return bool((route.openapi_extra or {}).get("x-takes-place"))

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
+from fastapi.routing import APIRoute
 
 from endcloud import __version__
 from endcloud.serving.service import Service
@@ -29,11 +30,23 @@ from endcloud.web import (
     review_api,
     staff_api,
 )
-from endcloud.web.access import Gate, Keys
+from endcloud.web.access import Gate, Keys, takes_place
 from endcloud.web.back_office import BackOffice
-from endcloud.web.limits import Admission, BodyLimit, SecurityHeaders
+from endcloud.web.limits import Admission, BodyLimit, EarlyRefusal, SecurityHeaders
 from endcloud.web.tokens import Tokens
 
+_PARTS = (
+    completions,
+    customer_api,
+    staff_api,
+    console_api,
+    review_api,
+    dashboard_api,
+    customers_api,
+    metrics,
+    health,
+    pages,
+)
 _HEADERS = {
     "content-security-policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -90,20 +103,11 @@ def create_app(
     app.state.admission = Admission(settings.answers)
     app.state.running = set()
     app.state.ready = False
-    for part in (
-        completions,
-        customer_api,
-        staff_api,
-        console_api,
-        review_api,
-        dashboard_api,
-        customers_api,
-        metrics,
-        health,
-        pages,
-    ):
+    for part in _PARTS:
         app.include_router(part.routes)
     failures.add_handlers(app)
+    places = [one for part in _PARTS for one in part.routes.routes if isinstance(one, APIRoute) and takes_place(one)]
+    app.add_middleware(EarlyRefusal, admission=app.state.admission, routes=places)
     app.add_middleware(BodyLimit, most=settings.body_bytes)
     if settings.allowed_origins:
         app.add_middleware(

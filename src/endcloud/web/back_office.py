@@ -106,7 +106,7 @@ class BackOffice:
             object.__setattr__(self, "scores", KnownScores(self.judge))
 
 
-def back_office_of(request: Request) -> BackOffice:
+async def back_office_of(request: Request) -> BackOffice:
     office: BackOffice = request.app.state.back_office
     return office
 

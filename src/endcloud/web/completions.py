@@ -21,7 +21,7 @@ from endcloud.serving.events import Began, Event, Piece, Said
 from endcloud.serving.router import new_id
 from endcloud.serving.service import Service, Visitor
 from endcloud.types import Finish, Sampling, Tokens, Turn
-from endcloud.web.access import Caller, Routes, caller_of, visitor_of
+from endcloud.web.access import Caller, Calls, Routes, Whose
 from endcloud.web.failures import RefusedRequest, described
 from endcloud.web.limits import Admission
 from endcloud.web.openai_wire import CompletionRequest, error_body
@@ -41,15 +41,15 @@ async def models() -> dict[str, Any]:
     return {"object": "list", "data": [{"id": MODEL, "object": "model", "created": 0, "owned_by": "endcloud"}]}
 
 
-@routes.post("/v1/chat/completions", roles=("customer", "service"), response_model=None)
-async def complete(body: CompletionRequest, request: Request) -> Response:
+@routes.post("/v1/chat/completions", roles=("customer", "service"), takes_place=True, response_model=None)
+async def complete(body: CompletionRequest, request: Request, caller: Calls, owner: Whose) -> Response:
     """Answers the last message, plain or streamed."""
     service: Service = request.app.state.service
     admission: Admission = request.app.state.admission
-    _check(body, caller_of(request))
+    _check(body, caller)
     asked_for = request.headers.get(CONVERSATION_HEADER, "")[:80]
     conversation = asked_for or new_id("c")
-    visitor = _visitor(visitor_of(request), body, caller_of(request))
+    visitor = _visitor(owner, body, caller)
     leave = admission.enter()
     completion = Completion(body, _events(service, body, visitor, conversation, bool(asked_for)), conversation, leave)
     try:

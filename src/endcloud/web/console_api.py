@@ -10,9 +10,9 @@ from pydantic import Field, StringConstraints
 
 from endcloud.errors import NotFoundError
 from endcloud.serving.events import Called
-from endcloud.web.access import Routes
+from endcloud.web.access import Calls, Routes
 from endcloud.web.back_office import Office
-from endcloud.web.customer_api import Calls, Name, Serves, _Body
+from endcloud.web.customer_api import Name, Serves, _Body
 from endcloud.web.failures import RefusedRequest
 from endcloud.web.views import feedback_view, handoff_view, turn_view
 

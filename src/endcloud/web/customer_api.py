@@ -17,9 +17,9 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from endcloud.serving.events import Event
 from endcloud.serving.router import new_id
-from endcloud.serving.service import Service, Visitor
+from endcloud.serving.service import Service
 from endcloud.types import Feedback
-from endcloud.web.access import Caller, Role, Routes, caller_of, visitor_of
+from endcloud.web.access import Calls, Role, Routes, Whose
 from endcloud.web.failures import RefusedRequest
 from endcloud.web.limits import Admission
 from endcloud.web.listening import conversation_events
@@ -59,14 +59,12 @@ class ForCustomer(_Body):
     customer: Name
 
 
-def service_of(request: Request) -> Service:
+async def service_of(request: Request) -> Service:
     service: Service = request.app.state.service
     return service
 
 
 Serves = Annotated[Service, Depends(service_of)]
-Whose = Annotated[Visitor, Depends(visitor_of)]
-Calls = Annotated[Caller, Depends(caller_of)]
 
 
 @routes.post("/v1/visitors", roles=("anyone",), status_code=201)
@@ -89,7 +87,7 @@ async def turns(conversation: Name, service: Serves, visitor: Whose, after: str 
     return {"turns": [turn_view(turn) for turn in await service.history(visitor, conversation, after)]}
 
 
-@routes.post("/v1/conversations/{conversation}/turns", roles=_OURS, status_code=202)
+@routes.post("/v1/conversations/{conversation}/turns", roles=_OURS, takes_place=True, status_code=202)
 async def say(conversation: Name, body: Saying, request: Request, service: Serves, visitor: Whose) -> dict[str, Any]:
     """Says something. Answers when the words are on disk; the reply comes by the events."""
     return await _in_background(request, service.ask(visitor, conversation, body.text, turn=body.id))
@@ -104,7 +102,7 @@ async def events(conversation: Name, request: Request, service: Serves, visitor:
     return EventStream(conversation_events(service, conversation, seen))
 
 
-@routes.post("/v1/turns/{turn}/second-answer", roles=_OURS, status_code=202)
+@routes.post("/v1/turns/{turn}/second-answer", roles=_OURS, takes_place=True, status_code=202)
 async def second_answer(turn: Name, request: Request, service: Serves, visitor: Whose) -> dict[str, Any]:
     """The cloud's answer instead of a reply that disappointed; it comes by the events."""
     return await _in_background(request, service.second_answer(visitor, turn))

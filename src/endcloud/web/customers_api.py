@@ -16,7 +16,7 @@ from pydantic import JsonValue, StringConstraints
 from endcloud.errors import AccessError, NotFoundError
 from endcloud.serving.service import Service
 from endcloud.store.customers import Memory
-from endcloud.web.access import Caller, Routes, caller_of
+from endcloud.web.access import Caller, Calls, Routes
 from endcloud.web.customer_api import Name, Serves
 from endcloud.web.failures import RefusedRequest
 from endcloud.web.views import turn_view
@@ -40,7 +40,7 @@ class Customers(Protocol):
     def forget(self, customer: str) -> dict[str, int]: ...
 
 
-def customers_of(request: Request) -> Customers:
+async def customers_of(request: Request) -> Customers:
     customers: Customers | None = request.app.state.customers
     if customers is None:
         raise NotFoundError("This service keeps nothing of customers.")
@@ -48,7 +48,6 @@ def customers_of(request: Request) -> Customers:
 
 
 Known = Annotated[Customers, Depends(customers_of)]
-Calls = Annotated[Caller, Depends(caller_of)]
 
 
 @routes.put("/v1/customers/{customer}", roles=("service",))

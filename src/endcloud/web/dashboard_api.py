@@ -20,9 +20,9 @@ from pydantic import StringConstraints
 from endcloud.serving import figures, savings
 from endcloud.serving.periods import Period, Span
 from endcloud.serving.service import Service
-from endcloud.web.access import Routes
+from endcloud.web.access import Calls, Routes
 from endcloud.web.back_office import BackOffice, Office
-from endcloud.web.customer_api import Calls, Name, Serves, _Body
+from endcloud.web.customer_api import Name, Serves, _Body
 from endcloud.web.failures import RefusedRequest
 
 Table = Literal[

@@ -74,6 +74,11 @@ def described(error: Exception) -> tuple[int, str, str]:
 
 async def _refused(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RefusedRequest)
+    return refused(error)
+
+
+def refused(error: RefusedRequest) -> JSONResponse:
+    """The answer to a request that is refused."""
     kind = "rate_limit_error" if error.status == 429 else "invalid_request_error"
     headers = {"retry-after": str(error.retry_after)} if error.retry_after else None
     body = error_body(error.message, kind, param=error.param, code=error.code)

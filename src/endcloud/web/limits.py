@@ -1,19 +1,21 @@
 """Bounds on what one request, and all of them together, may take.
 
 Whoever comes when all places are taken is told so at once and when to come again: a queue that nobody sees the end of
-helps no customer.
+helps no customer. Refusing must cost next to nothing, or the refused take the time of those who are being answered:
+so it is done before the body is read, the route looked for or the key looked at, and tells nobody anything but that.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from fastapi.routing import APIRoute
 from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from endcloud.web.failures import RefusedRequest
+from endcloud.web.failures import RefusedRequest, refused
 from endcloud.web.openai_wire import error_body
 
 
@@ -23,19 +25,47 @@ class Admission:
 
     most: int
     under_way: int = 0
-    refused: int = 0
 
     def enter(self) -> Callable[[], None]:
         """Takes a place and returns how to give it back. Raises RefusedRequest where there is none."""
-        if self.under_way >= self.most:
-            self.refused += 1
-            message = f"All {self.most} places are taken; try again in a second."
-            raise RefusedRequest(429, message, code="rate_limit_exceeded", retry_after=1)
+        if (refusal := self.refusal()) is not None:
+            raise refusal
         self.under_way += 1
         return self._leave
 
+    def refusal(self) -> RefusedRequest | None:
+        """What whoever comes now is told where all places are taken; None where there is one."""
+        if self.under_way < self.most:
+            return None
+        message = f"All {self.most} places are taken; try again in a second."
+        return RefusedRequest(429, message, code="rate_limit_exceeded", retry_after=1)
+
     def _leave(self) -> None:
         self.under_way -= 1
+
+
+class EarlyRefusal:
+    """Refuses calls of the routes that take a place while there is none; `Admission.enter` still has the last word."""
+
+    def __init__(self, app: ASGIApp, admission: Admission, routes: Sequence[APIRoute]) -> None:
+        self._app = app
+        self._admission = admission
+        self._routes = [(route, route.path_regex.match, route.methods or set()) for route in routes]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        refusal = self._admission.refusal() if scope["type"] == "http" else None
+        route = self._called(scope) if refusal is not None else None
+        if refusal is None or route is None:
+            await self._app(scope, receive, send)
+            return
+        scope["route"] = route  # by which the metrics count it
+        await refused(refusal)(scope, receive, send)
+
+    def _called(self, scope: Scope) -> APIRoute | None:
+        found = (
+            route for route, matches, methods in self._routes if scope["method"] in methods and matches(scope["path"])
+        )
+        return next(found, None)
 
 
 class BodyLimit:

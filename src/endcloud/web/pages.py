@@ -17,7 +17,7 @@ from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 
-from endcloud.web.access import Routes, caller_of
+from endcloud.web.access import Calls, Routes
 from endcloud.web.tokens import LIFETIMES, Tokens
 
 _TYPES = {
@@ -66,7 +66,7 @@ async def storefront(request: Request) -> Response:
 
 
 @routes.post("/demo/token", roles=("visitor",), status_code=201)
-async def demo_token(request: Request) -> dict[str, Any]:
+async def demo_token(request: Request, caller: Calls) -> dict[str, Any]:
     """Stands in for the login of a shop's own site: makes a visitor a customer of the demo. Nowhere else is it there.
 
     The customer is named after the visitor's own unguessable id, so nobody becomes somebody else by it.
@@ -75,7 +75,7 @@ async def demo_token(request: Request) -> dict[str, Any]:
     if not page.demo:
         raise HTTPException(404)
     tokens: Tokens = request.app.state.tokens
-    token = tokens.make("customer", f"demo-{caller_of(request).name}")
+    token = tokens.make("customer", f"demo-{caller.name}")
     return {"token": token, "seconds": int(LIFETIMES["customer"].total_seconds())}
 
 

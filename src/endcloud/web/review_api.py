@@ -20,9 +20,9 @@ from endcloud.feedback.review_queue import Item, review_queue
 from endcloud.feedback.verdicts import Verdict, verdicts
 from endcloud.serving.service import Service
 from endcloud.types import Feedback, FeedbackKind, Turn
-from endcloud.web.access import Routes
+from endcloud.web.access import Calls, Routes
 from endcloud.web.back_office import BackOffice, Office
-from endcloud.web.customer_api import Calls, Name, Serves, _Body
+from endcloud.web.customer_api import Name, Serves, _Body
 from endcloud.web.failures import RefusedRequest
 from endcloud.web.views import feedback_view, turn_view
 

@@ -14,8 +14,8 @@ from fastapi import Request
 from fastapi.responses import JSONResponse, Response
 from pydantic import StringConstraints
 
-from endcloud.web.access import COOKIE, STAFF, Gate, Routes, UnknownCallerError
-from endcloud.web.customer_api import Calls, Name, Serves, Words, _Body
+from endcloud.web.access import COOKIE, STAFF, Calls, Gate, Routes, UnknownCallerError
+from endcloud.web.customer_api import Name, Serves, Words, _Body
 from endcloud.web.listening import all_events, conversation_events
 from endcloud.web.streams import EventStream
 from endcloud.web.tokens import LIFETIMES, Tokens
