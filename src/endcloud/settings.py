@@ -21,6 +21,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from endcloud import whole_files
 from endcloud.errors import SettingsError
+from endcloud.evolution_settings import EvolutionSettings
 from endcloud.serving_settings import ServingSettings
 
 FILE_NAME = "endcloud.toml"
@@ -231,6 +232,7 @@ class Settings(BaseSettings):
     end: EndSettings = Field(default_factory=lambda: EndSettings())
     scoring: ScoringSettings = Field(default_factory=lambda: ScoringSettings())
     serving: ServingSettings = Field(default_factory=lambda: ServingSettings())
+    evolution: EvolutionSettings = Field(default_factory=lambda: EvolutionSettings())
     store: StoreSettings = Field(default_factory=lambda: StoreSettings())
 
     @classmethod

@@ -97,7 +97,8 @@ class Request:
 
     `placeholders` are the masks (`[电话_1]`) that the messages carry legitimately, because they come from
     text that this machine masked earlier; any other placeholder in the text is somebody's forgery and is
-    itself masked. `conversation` names what the upload ledger records.
+    itself masked. `conversation` names what the upload ledger records. `slots` are the values of `[档案_电话_1]` and
+    the like (`privacy.slots`) that the messages were told from memory or a lookup; no cloud is asked with any.
     """
 
     messages: tuple[Message, ...]
@@ -105,6 +106,7 @@ class Request:
     conversation: str = ""
     sampling: Sampling = field(default_factory=Sampling)
     placeholders: frozenset[str] = frozenset()
+    slots: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from endcloud.assembly import precision
+from endcloud.bootstrap import Interval
 from endcloud.errors import UsageError
-from endcloud.scoring.bootstrap import Interval
 
 ROWS = [
     precision.Row("LoRA", "none", 2**20, 329.4, 70.2, 1.0, Interval(0.5, 0.4, 0.6, 60), None),

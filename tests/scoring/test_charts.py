@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from endcloud.bootstrap import Interval
 from endcloud.scoring import charts, curves, fonts, pictures
-from endcloud.scoring.bootstrap import Interval
 from endcloud.scoring.curves import Convergence, CurvePoint
 from endcloud.scoring.fonts import Lettering
 from endcloud.scoring.pictures import Picture

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from endcloud import whole_files
+from endcloud.bootstrap import Interval
 from endcloud.scoring import report
-from endcloud.scoring.bootstrap import Interval
 from endcloud.scoring.curves import Convergence, CurvePoint
 from endcloud.scoring.dual import DualScorer
 from endcloud.scoring.evaluation import LISTED, Evaluation, Item, Replies, evaluate

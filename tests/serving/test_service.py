@@ -36,7 +36,7 @@ class Nothing:
     def __init__(self) -> None:
         self.heard: list[str] = []
 
-    def about(self, customer: str, query: str) -> tuple[str, ...]:
+    def about(self, customer: str, query: str, conversation: str = "") -> tuple[str, ...]:
         return (f"顾客{customer}是会员。",) if "会员" in query else ()
 
     async def look_up(self, customer: str, query: str) -> str | None:

@@ -50,7 +50,7 @@ REPLIES: dict[str, Line | str] = {
 
 
 class KnowsNothing:
-    def about(self, customer: str, query: str) -> tuple[str, ...]:
+    def about(self, customer: str, query: str, conversation: str = "") -> tuple[str, ...]:
         return ()
 
     async def look_up(self, customer: str, query: str) -> str | None:

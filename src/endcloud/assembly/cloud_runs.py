@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from endcloud.bootstrap import Interval
 from endcloud.experiments.paper_report import CloudRun
-from endcloud.scoring.bootstrap import Interval
 from endcloud.types import Example, Sampling
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from endcloud.types import Example, Message, Sampling
 if TYPE_CHECKING:
     from endcloud.assembly.kept_replies import KeptReplies
     from endcloud.assembly.shop import Shop
-    from endcloud.scoring.bootstrap import Interval
+    from endcloud.bootstrap import Interval
     from endcloud.scoring.curves import Convergence, CurvePoint
     from endcloud.scoring.quality import Quality
 

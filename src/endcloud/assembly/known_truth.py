@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from endcloud.assembly.judging import Asked
+from endcloud.bootstrap import Interval, interval
 from endcloud.bundled.held_out import Question, combinations, patterns, write_held_out
 from endcloud.bundled.judged_replies import judged_replies
 from endcloud.bundled.shop import Shop as BundledShop
 from endcloud.bundled.truth import judge as judge_truth
-from endcloud.scoring.bootstrap import Interval, interval
 from endcloud.scoring.curves import Convergence
 from endcloud.scoring.evaluation import Item, Measure
 from endcloud.scoring.quality import Judged, Quality, measure

@@ -21,8 +21,8 @@ from endcloud.types import Message, Sampling
 if TYPE_CHECKING:
     from endcloud.assembly.judging import Outcome
     from endcloud.assembly.shop import Shop
+    from endcloud.bootstrap import Interval
     from endcloud.end.generation import LocalEndModel
-    from endcloud.scoring.bootstrap import Interval
 
 FULL = "none"
 NOTE = "What the quantised bases cost and gain stands in [precision.md](precision.md)."

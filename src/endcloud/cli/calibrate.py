@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from endcloud.assembly.calibrating import Calibrated
     from endcloud.assembly.route_calibration import Calibrated as CalibratedRoutes
     from endcloud.assembly.route_calibration import Expected
-    from endcloud.scoring.bootstrap import Interval
+    from endcloud.bootstrap import Interval
 
 app = typer.Typer(no_args_is_help=True, help="Fit the automatic scores to what people said, and the routes to scores.")
 

@@ -11,8 +11,8 @@ from endcloud.cli.console import Console
 from endcloud.cli.options import JsonOption, ShopOption
 
 if TYPE_CHECKING:
+    from endcloud.bootstrap import Interval
     from endcloud.cli.demonstration import Demonstration
-    from endcloud.scoring.bootstrap import Interval
 
 _SHOP = Path("demo-shop")
 

@@ -25,13 +25,13 @@ from endcloud.assembly.known_truth import (
 from endcloud.assembly.shop import Shop
 from endcloud.assembly.stopwatch import Stopwatch
 from endcloud.assembly.training import TrainingChoice
+from endcloud.bootstrap import Interval
 from endcloud.bundled.shop import load_shop
 from endcloud.cli.bundled_shop import DIALOGUES, set_up
 from endcloud.end.generation import LocalEndModel
 from endcloud.end.versions import training_log
 from endcloud.errors import LearningError
 from endcloud.protocols import Progress
-from endcloud.scoring.bootstrap import Interval
 from endcloud.scoring.curves import CurvePoint
 from endcloud.scoring.evaluation import FINAL, WHOLE_SPLIT
 from endcloud.scoring.quality import Quality

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from endcloud.bootstrap import Interval
 from endcloud.experiments.paper_plan import Query
 from endcloud.experiments.printed import Printed
 from endcloud.experiments.reading import claims, order_agreement, verdicts
-from endcloud.scoring.bootstrap import Interval
 from endcloud.scoring.evaluation import FINAL, GREEDY, LISTED, SAMPLED, WHOLE_SPLIT, Evaluation
 from endcloud.scoring.markdown import picture, table
 from endcloud.scoring.pictures import Picture

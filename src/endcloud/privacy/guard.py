@@ -82,6 +82,11 @@ class Guard:
         raise PrivacyError(f"Nothing was sent to {self.name!r}: {reason}. Report the kind of text that did this.")
 
     def _mask(self, request: Request) -> tuple[MaskedConversation, MaskedRequest]:
+        if request.slots:
+            raise PrivacyError(
+                f"Nothing was sent to {self.name!r}: the request was told {len(request.slots)} values from memory or a "
+                "lookup, which never leave this machine. Leave them out of what a cloud is asked."
+            )
         conversation = self._masker.mask(request.messages, placeholders=request.placeholders)
         again = self._masker.mask(conversation.messages, placeholders=conversation.placeholders)
         if again.messages != conversation.messages:

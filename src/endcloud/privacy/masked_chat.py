@@ -24,9 +24,9 @@ class MaskedChat:
 
     async def stream(self, request: Request) -> AsyncIterator[Delta]:
         """Streams the restored reply; raises UnrestorableError where it holds a placeholder from nowhere."""
-        conversation = self._masker.mask(request.messages, placeholders=request.placeholders)
-        restorer = StreamRestorer(conversation)
-        masked = replace(request, messages=conversation.messages, placeholders=conversation.placeholders)
+        conversation = self._masker.mask(request.messages, placeholders=request.placeholders | request.slots.keys())
+        restorer = StreamRestorer(conversation, request.slots)
+        masked = replace(request, messages=conversation.messages, placeholders=conversation.placeholders, slots={})
         async for delta in self._model.stream(masked):
             text = restorer.feed(delta.text) + (restorer.finish() if delta.finish else "")
             yield Delta(text, delta.finish, delta.tokens, delta.drawn)

@@ -23,7 +23,7 @@ class OwnServer:
 
     async def stream(self, request: Request) -> AsyncIterator[Delta]:
         """Streams the restored reply. Raises UnrestorableError, and the CloudErrors of a server that fails."""
-        conversation = self._masker.mask(request.messages, placeholders=request.placeholders)
+        conversation = self._masker.mask(request.messages, placeholders=request.placeholders | request.slots.keys())
         masked = MaskedRequest(
             messages=tuple(conversation.messages),
             purpose=request.purpose,
@@ -32,7 +32,7 @@ class OwnServer:
             masked=dict(conversation.counts),
             detector=conversation.detector,
         )
-        restorer = StreamRestorer(conversation)
+        restorer = StreamRestorer(conversation, request.slots)
         deltas = self._server.stream(masked)
         try:
             async for delta in deltas:

@@ -14,9 +14,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from endcloud.bootstrap import Interval
 from endcloud.errors import UsageError
 from endcloud.protocols import Progress
-from endcloud.scoring.bootstrap import Interval
 from endcloud.scoring.calibration_fit import Judged, ReviewedScores, Values
 from endcloud.scoring.calibration_resamples import FEWEST, FEWEST_QUESTIONS, Agreement, Curve, Draws
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from endcloud.scoring.bootstrap import LEVEL, Interval
+from endcloud.bootstrap import LEVEL, Interval
 from endcloud.scoring.calibration_fit import GRID, Array, ReviewedScores, Rows, Values
 
 FEWEST = 30  # judged replies below which nothing is advised, and an interval without width is none

@@ -17,8 +17,8 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 from matplotlib.projections.polar import PolarAxes
 
+from endcloud.bootstrap import Interval
 from endcloud.scoring import pictures
-from endcloud.scoring.bootstrap import Interval
 from endcloud.scoring.chart_frame import heading, inches, within
 from endcloud.scoring.fonts import Lettering
 from endcloud.scoring.pictures import Picture, Theme, styles

@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 
+from endcloud.bootstrap import Interval, Resamples
 from endcloud.protocols import Progress
-from endcloud.scoring.bootstrap import Interval, Resamples
 from endcloud.scoring.dual import DualScorer
 from endcloud.scoring.overlap import overlap
 from endcloud.types import Rule, Score

@@ -12,8 +12,8 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from endcloud.bootstrap import Interval, Resamples
 from endcloud.protocols import Progress, Scorer
-from endcloud.scoring.bootstrap import Interval, Resamples
 
 OTHERS = 9
 SEED = 20260101

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from endcloud.scoring.bootstrap import Interval
+from endcloud.bootstrap import Interval
 from endcloud.scoring.evaluation import FINAL, GREEDY, LISTED, OVERLAPS, SAMPLED, WHOLE_SPLIT, Evaluation, Item
 from endcloud.scoring.markdown import picture, table
 from endcloud.scoring.overlap import signatures

@@ -24,7 +24,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from endcloud.scoring.bootstrap import LEVEL, Interval
+from endcloud.bootstrap import LEVEL, Interval
 
 Array = NDArray[np.float64]
 BINS = 10

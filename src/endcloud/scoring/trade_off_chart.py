@@ -9,8 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
+from endcloud.bootstrap import Interval
 from endcloud.scoring import pictures
-from endcloud.scoring.bootstrap import Interval
 from endcloud.scoring.chart_frame import frame, heading, within
 from endcloud.scoring.fonts import Lettering
 from endcloud.scoring.pictures import Picture, Theme

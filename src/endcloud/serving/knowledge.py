@@ -29,14 +29,14 @@ class Customers(Protocol):
 
 @dataclass(frozen=True)
 class CustomerKnowledge:
-    """Implements `serving.service.Knowledge`. `tokens` counts a text's tokens; at most `budget` go into a prompt."""
+    """Implements `serving.answering.Knowledge`. `tokens` counts a text's tokens; at most `budget` go into a prompt."""
 
     customers: Customers
     tokens: Callable[[str], int]
     budget: int
     lookup: Lookup | None = None
 
-    def about(self, customer: str, query: str) -> tuple[str, ...]:
+    def about(self, customer: str, query: str, conversation: str = "") -> tuple[str, ...]:
         """The lines about a customer that bear on the question, most relevant first, within the budget."""
         if not self.budget:
             return ()

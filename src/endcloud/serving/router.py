@@ -9,19 +9,20 @@ The router decides and speaks; `endcloud.serving.service` keeps what was said.
 from __future__ import annotations
 
 import secrets
-import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from endcloud.errors import CloudError, EndcloudError
-from endcloud.protocols import ChatModel, Clock
+from endcloud.errors import CloudError
+from endcloud.privacy.slots import LIVE, MEMORY, Slots
+from endcloud.protocols import ChatModel, Clock, Masker
 from endcloud.serving.breaker import CircuitBreaker
-from endcloud.serving.confidence import Confidence, Evidence
-from endcloud.serving.events import Began, Event, Piece, Said
-from endcloud.serving.release import Check, Release, Withheld
-from endcloud.types import Delta, Drawn, Finish, Message, Request, Sampling, Tokens, Turn
+from endcloud.serving.confidence import Confidence
+from endcloud.serving.events import Event, Said
+from endcloud.serving.release import Check, Release
+from endcloud.serving.speaking import Judge, Relevance, Reply, Unfit, speak
+from endcloud.types import Message, Request, Sampling, Turn
 
 _CAUTION = "caution: "
 _PERSONAL = "from what is known of the customer"
@@ -115,7 +116,7 @@ class EndRoute:
     version: str
     confidence: Confidence
     nearness: Callable[[str], float | None] = lambda _: None
-    relevance: Callable[[str, str], float | None] = lambda _query, _reply: None
+    relevance: Relevance = lambda _query, _reply: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,13 +126,12 @@ class NeedsPerson:
     reason: str
 
 
-class _Unfit(Exception):
-    """A route has no reply that may be shown, or none that may go on."""
-
-
 @dataclass
 class Router:
-    """Answers one query after the other. `end` is asked anew for each, so that a promotion takes effect at once."""
+    """Answers one query after the other. `end` is asked anew for each, so that a promotion takes effect at once.
+
+    `masker` finds what is personal in what is known of a customer; without one it stands in the prompt as it is.
+    """
 
     end: Callable[[], EndRoute]
     cloud: CloudRoute
@@ -139,6 +139,7 @@ class Router:
     clock: Clock
     wording: Wording = field(default_factory=Wording)
     phrase_lookups: bool = False
+    masker: Masker | None = None
 
     async def answer(self, talk: Talk) -> AsyncGenerator[Event | NeedsPerson]:
         """Yields the events of one answer: pieces as they are released and turns when they are whole.
@@ -149,7 +150,7 @@ class Router:
         if talk.told and not self.phrase_lookups:
             yield Said(self._as_told(talk))
             return
-        for speak, why_not in ((self._end, None), (self._cloud, self.cloud.skipped)):
+        for route, why_not in ((self._end, None), (self._cloud, self.cloud.skipped)):
             if talk.told and reasons:  # the end model could not say it; the shop's system already has
                 yield Said(self._as_told(talk))
                 return
@@ -157,11 +158,11 @@ class Router:
                 reasons.append(f"cloud skipped: {skipped}")
                 continue
             try:
-                async with aclosing(speak(talk, "; ".join(reasons))) as events:
+                async with aclosing(route(talk, "; ".join(reasons))) as events:
                     async for event in events:
                         yield event
                 return
-            except _Unfit as unfit:
+            except Unfit as unfit:
                 reasons.append(str(unfit))
         reason = "; ".join(reasons)
         if _was_unsure(talk.before):
@@ -177,7 +178,7 @@ class Router:
             async with aclosing(self._cloud(talk, reason)) as events:
                 async for event in events:
                     yield event
-        except _Unfit as unfit:
+        except Unfit as unfit:
             raise CloudError(f"The cloud has no answer that may be shown: {unfit}.") from unfit
 
     async def draft(self, talk: Talk) -> str:
@@ -186,33 +187,41 @@ class Router:
         return "".join([delta.text async for delta in deltas])
 
     def _asked(self, talk: Talk) -> Request:
-        """What is known stands in front of the question, as if said with it: small models hear it best there."""
+        """What is known stands in front of the question, as if said with it: small models hear it best there.
+
+        What is personal in it stands in slots of its own, which are filled on this machine.
+        """
+        slots = Slots(self.masker)
+        known = (*slots.hide(MEMORY, talk.about), *slots.hide(LIVE, talk.told))
         *before, query = talk.messages
-        asked = Message("user", "\n".join((*talk.about, query.content)))
-        return Request((*before, asked), conversation=talk.query.conversation, sampling=talk.sampling)
+        asked = Message("user", "\n".join((*known, query.content)))
+        return Request(
+            (*before, asked), conversation=talk.query.conversation, sampling=talk.sampling, slots=slots.values
+        )
 
     async def _end(self, talk: Talk, reason: str) -> AsyncGenerator[Event]:
-        route = self.end()
-        reason = _PERSONAL if talk.about else reason
-        reply = _Reply(talk, "end", route.version, Release(self.checks, talk.sources), self.clock, reason)
-        async with aclosing(
-            _speak(route.model.stream(self._asked(talk)), reply, _Judge(route, talk.query.text))
-        ) as events:
+        route, query = self.end(), talk.query.text
+        release = Release(self.checks, talk.sources)
+        reason = _PERSONAL if talk.about or talk.told else reason
+        reply = Reply(new_id("t"), talk.query, "end", route.version, release, self.clock, reason)
+        judge = Judge(query, route.confidence, route.nearness(query), route.relevance)
+        async with aclosing(speak(route.model.stream(self._asked(talk)), reply, judge)) as events:
             async for event in events:
                 yield event
 
     async def _cloud(self, talk: Talk, reason: str) -> AsyncGenerator[Event]:
         assert self.cloud.model is not None
         request = Request(talk.shareable, purpose="takeover", conversation=talk.query.id, sampling=talk.sampling)
-        reply = _Reply(talk, "cloud", self.cloud.model.name, Release(self.checks, talk.sources), self.clock, reason)
+        release = Release(self.checks, talk.sources)
+        reply = Reply(new_id("t"), talk.query, "cloud", self.cloud.model.name, release, self.clock, reason)
         try:
-            async with aclosing(_speak(self.cloud.model.stream(request), reply)) as events:
+            async with aclosing(speak(self.cloud.model.stream(request), reply)) as events:
                 async for event in events:
                     yield event
-        except _Unfit as unfit:
+        except Unfit as unfit:
             if isinstance(unfit.__cause__, CloudError):
                 self.cloud.breaker.failed()
-            raise _Unfit(f"cloud: {unfit}") from unfit
+            raise Unfit(f"cloud: {unfit}") from unfit
         self.cloud.breaker.succeeded()
 
     def _caution(self, talk: Talk, reason: str) -> Turn:
@@ -226,115 +235,6 @@ class Router:
         """A reply that no model has drawn."""
         query = talk.query
         return Turn(new_id("t"), query.conversation, "end", text, self.clock.now(), query.id, "end", reason=reason)
-
-
-async def _speak(deltas: AsyncIterator[Delta], reply: _Reply, judge: _Judge | None = None) -> AsyncGenerator[Event]:
-    """Lets a model's reply out piece by piece. Raises _Unfit where it has none to show, or must not go on."""
-    try:
-        async for delta in deltas:
-            reply.hear(delta)
-            text = delta.text if judge is None else judge.hear(delta)
-            if text is None:
-                continue
-            reply.probability = judge.probability if judge else None
-            for event in reply.let_out(text, delta.finish):
-                yield event
-        if not reply.shown.strip():
-            raise _Unfit("the reply is empty")
-    except (Withheld, _Unfit, EndcloudError) as failure:
-        reason = str(failure) if isinstance(failure, (Withheld, _Unfit)) else f"failed with {type(failure).__name__}"
-        if reply.shown.strip():
-            yield Said(reply.turn("content_filter", reason))
-        raise _Unfit(reason) from failure
-    finally:
-        if isinstance(deltas, AsyncGenerator):  # frees the model's place when the customer has left
-            await deltas.aclose()
-    yield Said(reply.turn(reply.finish))
-
-
-class _Judge:
-    """Holds an end reply back until the estimator has judged it."""
-
-    def __init__(self, route: EndRoute, query: str) -> None:
-        self._route, self._query = route, query
-        self._waiting = ""
-        self._drawn: list[Drawn] = []
-        self._nearness = route.nearness(query)
-        self.probability: float | None = None
-
-    def hear(self, delta: Delta) -> str | None:
-        """The text that may go on to the checks, None while it is held back; raises _Unfit for an unsure reply."""
-        if self.probability is not None:
-            return delta.text
-        self._waiting += delta.text
-        self._drawn += delta.drawn
-        whole, confidence = delta.finish is not None, self._route.confidence
-        if not whole and len(self._drawn) < max(1, confidence.held_back):
-            return None
-        relevance = self._route.relevance(self._query, self._waiting) if whole else None
-        drawn = self._drawn if whole else self._drawn[: max(1, confidence.held_back)]
-        evidence = Evidence(self._query, self._waiting, tuple(drawn), whole, self._nearness, relevance)
-        probability = confidence.estimate(evidence)
-        if probability < confidence.accept:
-            raise _Unfit(f"{confidence.name} {probability:.2f} < {confidence.accept:.2f}")
-        self.probability = probability
-        return self._waiting
-
-
-class _Reply:
-    """One reply of a model on its way to the customer."""
-
-    def __init__(
-        self, talk: Talk, route: Literal["end", "cloud"], version: str, release: Release, clock: Clock, reason: str
-    ) -> None:
-        self._talk, self._route, self._version = talk, route, version
-        self._release, self._clock, self._reason = release, clock, reason
-        self._id = new_id("t")
-        self._began = time.monotonic()
-        self._first = 0.0
-        self._tokens = Tokens()
-        self.finish: Finish = "stop"
-        self.probability: float | None = None
-
-    @property
-    def shown(self) -> str:
-        return self._release.shown
-
-    def hear(self, delta: Delta) -> None:
-        self._tokens = delta.tokens or self._tokens
-        self.finish = delta.finish or self.finish
-
-    def let_out(self, text: str, finish: Finish | None) -> list[Event]:
-        """The pieces that may be shown; raises Withheld where a check fails."""
-        fresh = not self.shown
-        piece = self._release.feed(text, last=finish is not None)
-        if not piece:
-            return []
-        conversation = self._talk.query.conversation
-        events: list[Event] = [Piece(conversation, self._id, piece)]
-        if fresh:
-            self._first = time.monotonic() - self._began
-            events.insert(0, Began(conversation, self._id, self._route, self._version))
-        return events
-
-    def turn(self, finish: Finish, problem: str = "") -> Turn:
-        """The reply as it was shown."""
-        return Turn(
-            self._id,
-            self._talk.query.conversation,
-            self._route,
-            self.shown,
-            self._clock.now(),
-            self._talk.query.id,
-            self._route,
-            self._version,
-            "; ".join(filter(None, (self._reason, problem))),
-            self.probability,
-            finish,
-            time.monotonic() - self._began,
-            self._first,
-            self._tokens,
-        )
 
 
 def _was_unsure(before: Sequence[Turn]) -> bool:

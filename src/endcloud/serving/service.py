@@ -1,7 +1,8 @@
-"""The service that the pages and the API talk to: hears customers, lets the router answer, keeps what was said.
+"""The service that the pages and the API talk to: hears customers, has them answered, lets people take over.
 
-Order matters here. A customer's words are on disk before anybody answers them; a reply is told piece by piece
-while it is made and is on disk before it is told as a whole. A conversation is answered by one speaker at a time.
+Order matters here. A customer's words are on disk before anybody answers them, and acknowledged as soon as they are;
+they are answered in the order in which they came (`serving.floor`). A reply is told piece by piece while it is made
+and is on disk before it is told as a whole (`serving.record`). Who answers: `serving.answering`.
 """
 
 from __future__ import annotations
@@ -9,21 +10,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import dataclass, field, replace
-from typing import Protocol
-from weakref import WeakValueDictionary
+from dataclasses import dataclass, field
 
 from endcloud.errors import AccessError, ConflictError, NotFoundError
 from endcloud.protocols import Clock, Conversations, Desk, Feedbacks
-from endcloud.serving import intents, signs
+from endcloud.serving import intents
+from endcloud.serving.answering import Answering, Knowledge
+from endcloud.serving.context import said_before
 from endcloud.serving.events import Began, Called, Event, Piece, Said
 from endcloud.serving.feed import Feed
+from endcloud.serving.floor import Floor
 from endcloud.serving.office import OfficeHours
+from endcloud.serving.record import Record
 from endcloud.serving.router import NeedsPerson, Router, Talk, new_id
 from endcloud.types import Exchange, Feedback, FeedbackKind, Handoff, Sampling, Turn
-
-_CONTEXT_TURNS = 40
-"""Turns of a conversation that are looked at; the models cut them further to what they can read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,20 +32,6 @@ class Visitor:
 
     owner: str
     customer: str = ""
-
-
-class Knowledge(Protocol):
-    """What is known of a customer, for the end model's prompt only, and what a lookup says of live facts."""
-
-    def about(self, customer: str, query: str) -> tuple[str, ...]: ...
-
-    async def look_up(self, customer: str, query: str) -> str | None:
-        """The answer to a question about live facts; None where nobody here knows it."""
-        ...
-
-    def hear(self, customer: str, turn: Turn) -> None:
-        """Remembers what a customer said of themself, if anything."""
-        ...
 
 
 @dataclass
@@ -61,8 +47,12 @@ class Service:
     clock: Clock
     feed: Feed = field(default_factory=Feed)
     sampling: Sampling = field(default_factory=Sampling)
-    _speaking_now: dict[str, tuple[Began, str]] = field(default_factory=dict, init=False)
-    _locks: WeakValueDictionary[str, asyncio.Lock] = field(default_factory=WeakValueDictionary, init=False)
+    record: Record = field(init=False)
+    _floor: Floor = field(default_factory=Floor, init=False)
+
+    def __post_init__(self) -> None:
+        self.record = Record(self.conversations, self.feed)
+        self._answering = Answering(self)
 
     # -- customers -------------------------------------------------------------------------------------------
 
@@ -76,19 +66,27 @@ class Service:
         sampling: Sampling | None = None,
         earlier: tuple[Turn, ...] = (),
     ) -> AsyncGenerator[Event]:
-        """A customer says something; yields what happens until the answer is whole.
+        """A customer says something; yields what happens until the answer is whole, the words on disk first.
 
-        `turn` is the customer's own name for the words: sent again, they are not answered again, and the answer
-        that was given is told once more; only words that no answer came to are answered then. `earlier` is what was
-        said elsewhere before, as a caller that keeps its own history tells it; it is read and not kept.
-        Raises AccessError for somebody else's conversation.
+        They are answered when their turn has come. `turn` is the customer's own name for the words: sent again, they
+        are not answered again, and the answer that was given is told once more; only words that no answer came to are
+        answered then. `earlier` is what was said elsewhere before, as a caller that keeps its own history tells it; it
+        is read and not kept. Raises AccessError for somebody else's conversation.
         """
         await self._open(visitor, conversation)
-        name = turn or new_id("t")
-        answered = self._answered(visitor, conversation, text, name, sampling, earlier)
-        async with self._speaking(conversation), aclosing(answered) as events:
-            async for event in events:
-                yield event
+        with self._floor.joined(conversation) as free:
+            said = Turn(turn or new_id("t"), conversation, "customer", text, self.clock.now(), by=visitor.customer)
+            query = said if await self.record.keep(said) else await self._known(said)
+            yield Said(query)
+            await free.wait()
+            answer = self._answering.answer(visitor.customer, query, earlier, sampling)
+            async with aclosing(answer) as events:
+                async for event in events:
+                    yield event
+
+    def waiting(self, conversation: str) -> int:
+        """How many words of a conversation are to be answered, those that are being answered among them."""
+        return self._floor.length(conversation)
 
     async def excuse_picture(self, visitor: Visitor, conversation: str, text: str) -> AsyncGenerator[Event]:
         """A picture cannot be read here: says so, and offers a person."""
@@ -96,7 +94,7 @@ class Service:
         query = Turn(new_id("t"), conversation, "customer", text or "[图片]", self.clock.now(), by=visitor.customer)
         excuse = Turn(new_id("t"), conversation, "shop", self.router.wording.picture, self.clock.now(), query.id, "end")
         for turn in (query, excuse):
-            yield await self._kept(Said(turn))
+            yield await self.record.kept(Said(turn))
 
     async def answer_unkept(self, query: str, earlier: tuple[Turn, ...], sampling: Sampling) -> AsyncGenerator[Event]:
         """Answers without keeping a word: for a client's own chores, such as finding a title for a conversation."""
@@ -130,16 +128,17 @@ class Service:
         exchange = await self.exchange(reply)
         if reply.route != "end":
             raise ConflictError(f"The reply {turn!r} was given by {reply.route!r} already; a person can help.")
-        talk = await self._talk(visitor, exchange.query, exchange.context, None)
+        talk = await self._answering.talk(visitor.customer, exchange.query, exchange.context)
         taken_over = self.router.take_over(talk, "a customer was not content")
-        async with self._speaking(reply.conversation), aclosing(taken_over) as events:
-            async for event in events:
-                yield await self._kept(event)
+        with self._floor.joined(reply.conversation) as free:
+            await free.wait()
+            async with aclosing(taken_over) as events:
+                async for event in events:
+                    yield await self.record.kept(event)
 
     def open_reply(self, conversation: str) -> tuple[Began, Piece] | None:
         """The reply that is being given now, as far as it goes: for a page that comes back in the middle."""
-        found = self._speaking_now.get(conversation)
-        return None if found is None else (found[0], Piece(conversation, found[0].turn, found[1]))
+        return self.record.open_reply(conversation)
 
     # -- people ----------------------------------------------------------------------------------------------
 
@@ -174,7 +173,7 @@ class Service:
             by=agent,
             suggested=suggested if suggested != text else "",
         )
-        await self._keep(said)
+        await self.record.keep(said)
         if said.suggested:  # what was suggested against what was sent: the agent has corrected the model
             changed = Feedback(
                 f"correction:{said.id}", said.id, conversation, "correction", "agent", agent, said.at, None, text
@@ -193,7 +192,8 @@ class Service:
             raise NotFoundError(f"The conversation {conversation!r} holds no word of a customer yet.")
         asked = [at for at in said if not intents.asks_for_a_person(turns[at].text)]
         at = (asked or said)[-1]
-        talk = await self._talk(Visitor("", ""), turns[at], tuple(turns[:at]), None)
+        customer = await asyncio.to_thread(self.conversations.customer, conversation)
+        talk = await self._answering.talk(customer, turns[at], said_before(turns, turns[at].id))
         return await self.router.draft(talk)
 
     async def note(self, feedback: Feedback) -> bool:
@@ -203,148 +203,20 @@ class Service:
     async def exchange(self, reply: Turn) -> Exchange:
         """A reply with the query that it answers and what was said before."""
         turns = await asyncio.to_thread(self.conversations.turns, reply.conversation)
-        at = next((at for at, turn in enumerate(turns) if turn.id == reply.answers), None)
-        if at is None:
+        at = next((at for at, turn in enumerate(turns) if turn.id == reply.id), len(turns))
+        query = next((turn for turn in turns[:at] if turn.id == reply.answers), None)
+        if query is None:
             raise NotFoundError(f"The turn {reply.id!r} answers no query.")
-        return Exchange(turns[at], reply, tuple(turns[:at]))
+        return Exchange(query, reply, said_before(turns[:at], query.id))
 
     # -- within ----------------------------------------------------------------------------------------------
 
-    async def _answered(
-        self,
-        visitor: Visitor,
-        conversation: str,
-        text: str,
-        name: str,
-        sampling: Sampling | None,
-        earlier: tuple[Turn, ...],
-    ) -> AsyncGenerator[Event]:
-        before = tuple((await asyncio.to_thread(self.conversations.turns, conversation))[-_CONTEXT_TURNS:])
-        at = next((at for at, turn in enumerate(before) if turn.id == name), None)
-        if at is not None and any(turn.answers == name or turn.speaker == "customer" for turn in before[at + 1 :]):
-            for turn in before[at + 1 :]:
-                if turn.answers == name:
-                    yield Said(turn)
-            return
-        if at is not None:  # heard, and never answered: the service was killed in between
-            query, before = before[at], (*earlier, *before[:at])
-            yield Said(query)
-        else:
-            before = (*earlier, *before)
-            query = Turn(name, conversation, "customer", text, self.clock.now(), by=visitor.customer)
-            yield await self._heard(visitor, query, before)
-        async with aclosing(self._reacted(visitor, query, before, sampling)) as events:
-            async for event in events:
-                yield event
-
-    async def _heard(self, visitor: Visitor, query: Turn, before: tuple[Turn, ...]) -> Event:
-        """Keeps a customer's words, what they say of the reply before, and what they say of the customer."""
-        said = await self._kept(Said(query))
-        reply, kinds = signs.implicit(query, before)
-        for kind in kinds:
-            name = f"{kind}:{query.id}"
-            await self.note(Feedback(name, reply, query.conversation, kind, "customer", query.by, query.at))
-        if visitor.customer:
-            await asyncio.to_thread(self.knowledge.hear, visitor.customer, query)
-        return said
-
-    async def _reacted(
-        self, visitor: Visitor, query: Turn, before: tuple[Turn, ...], sampling: Sampling | None
-    ) -> AsyncGenerator[Event]:
-        """A person where one is there, on the way or wanted; else what the models say."""
-        handoff = await asyncio.to_thread(self.desk.of, query.conversation)
-        if handoff is not None and handoff.stage == "claimed":
-            return  # a person is there, and has heard it by the feed
-        reason = signs.wants_a_person(query.text, before)
-        if not reason and handoff is not None and handoff.stage == "waiting" and self.hours.open_at(self.clock.now()):
-            return  # a person is on the way; nobody talks over them
-        told: tuple[str, ...] = ()
-        if not reason and intents.asks_for_live_facts(query.text):
-            found = await self.knowledge.look_up(visitor.customer, query.text)
-            told = () if found is None else (found,)
-            reason = "live facts that no lookup gives" if found is None else ""
-        if reason:
-            async for event in self._call(query, reason):
-                yield event
-            return
-        talk = await self._talk(visitor, query, before, sampling)
-        talk = replace(talk, about=(*talk.about, *told), told=told)
-        async with aclosing(self._routed(talk)) as events:
-            async for event in events:
-                yield event
-
-    async def _routed(self, talk: Talk) -> AsyncGenerator[Event]:
-        open_reply: list[Began] = []
-        shown: list[str] = []
-        try:
-            async with aclosing(self.router.answer(talk)) as events:
-                async for event in events:
-                    if isinstance(event, NeedsPerson):
-                        async for called in self._call(talk.query, event.reason):
-                            yield called
-                        return
-                    if isinstance(event, Began):
-                        open_reply, shown = [event], []
-                    elif isinstance(event, Piece):
-                        shown.append(event.text)
-                    elif isinstance(event, Said):
-                        open_reply = []
-                    yield await self._kept(event)
-        finally:
-            if open_reply and shown:  # the reader left in the middle: what was shown is kept
-                began = open_reply[0]
-                cut = Turn(
-                    began.turn,
-                    talk.query.conversation,
-                    "cloud" if began.route == "cloud" else "end",
-                    "".join(shown),
-                    self.clock.now(),
-                    talk.query.id,
-                    began.route,
-                    began.version,
-                    "the reader left",
-                    finish="length",
-                )
-                await asyncio.shield(self._keep(cut))
-
-    async def _call(self, query: Turn, reason: str) -> AsyncGenerator[Event]:
-        """Calls a person, and tells the customer what happens next."""
-        handoff = await asyncio.to_thread(self.desk.request, query.conversation, reason)
-        wording = self.router.wording
-        text = wording.calling if self.hours.open_at(self.clock.now()) else wording.closed.format(hours=self.hours)
-        notice = Turn(new_id("t"), query.conversation, "shop", text, self.clock.now(), query.id, "human", reason=reason)
-        yield await self._kept(Said(notice))
-        yield await self._kept(Called(handoff))
-
-    async def _talk(self, visitor: Visitor, query: Turn, before: tuple[Turn, ...], sampling: Sampling | None) -> Talk:
-        about: tuple[str, ...] = ()
-        if visitor.customer:
-            about = await asyncio.to_thread(self.knowledge.about, visitor.customer, query.text)
-        return Talk(query, before, about, (), sampling or self.sampling)
-
-    async def _kept(self, event: Event) -> Event:
-        """Writes what must be on disk before it is told, then tells it."""
-        if isinstance(event, Said):
-            await self._keep(event.turn)
-            return event
-        if isinstance(event, Began):
-            self._speaking_now[event.conversation] = (event, "")
-        elif isinstance(event, Piece) and event.conversation in self._speaking_now:
-            began, shown = self._speaking_now[event.conversation]
-            self._speaking_now[event.conversation] = (began, shown + event.text)
-        self.feed.tell(event)
-        return event
-
-    async def _keep(self, turn: Turn) -> None:
-        await asyncio.to_thread(self.conversations.say, turn)
-        began = self._speaking_now.get(turn.conversation)
-        if began is not None and began[0].turn == turn.id:
-            del self._speaking_now[turn.conversation]
-        self.feed.tell(Said(turn))
-
-    def _speaking(self, conversation: str) -> asyncio.Lock:
-        """Held by whoever answers in a conversation; it is gone when nobody holds or awaits it."""
-        return self._locks.setdefault(conversation, asyncio.Lock())
+    async def _known(self, said: Turn) -> Turn:
+        """The customer's turn that has this id already; raises ConflictError where somebody else said it."""
+        known = await asyncio.to_thread(self.conversations.turn, said.id)
+        if known is None or known.speaker != "customer":
+            raise ConflictError(f"The id {said.id!r} names a reply; choose another one.")
+        return known
 
     async def _open(self, visitor: Visitor, conversation: str) -> None:
         if not await asyncio.to_thread(self.conversations.open, conversation, visitor.owner, visitor.customer):

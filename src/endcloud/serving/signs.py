@@ -10,7 +10,9 @@ from endcloud.types import FeedbackKind, Turn
 
 def implicit(query: Turn, before: Sequence[Turn]) -> tuple[str, list[FeedbackKind]]:
     """The id of the last reply by a model, and what the new query says of it: asked again, complained, asked for a
-    person. No id where no model has replied."""
+    person. No id where no model has replied, or the customer had said more and read no answer to it yet."""
+    if before and before[-1].speaker == "customer":
+        return "", []
     last = next((turn.id for turn in reversed(before) if turn.route in ("end", "cloud")), "")
     asked = {_plain(turn.text) for turn in before if turn.speaker == "customer"}
     seen: list[tuple[FeedbackKind, bool]] = [

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from endcloud.scoring.bootstrap import Resamples, interval
+from endcloud.bootstrap import Resamples, interval
 
 
 def test_the_interval_has_the_width_that_theory_gives() -> None:

@@ -1,0 +1,142 @@
+"""Online evolution of a shop put together: the stages of a round over its store, its cloud and its models.
+
+`Evolution` is the `Stages` that `endcloud.evolution.round.run` goes through. The heavy stages, train and gate, run in
+a child process of low priority unless `in_process` is set (the simulation sets it, to load the base model once).
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+if TYPE_CHECKING:
+    from endcloud.assembly.shop import Shop
+    from endcloud.evolution.round import Done
+    from endcloud.evolution_settings import EvolutionSettings
+    from endcloud.protocols import Clock
+    from endcloud.rounds import Round
+    from endcloud.store.audits import StoredAudits
+    from endcloud.store.conversations import StoredConversations
+    from endcloud.store.desk import StoredDesk
+    from endcloud.store.feedback import StoredFeedbacks
+    from endcloud.store.lessons import StoredChoices, StoredLessons, StoredRetirements
+    from endcloud.store.rounds import StoredRounds
+
+
+@dataclass
+class Evolution:
+    """A shop's evolution: everything its stages need. Implements `endcloud.evolution.round.Stages`."""
+
+    shop: Shop
+    clock: Clock
+    in_process: bool = False
+    worker: str = field(default_factory=lambda: f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:6]}")
+
+    # -- the stages --------------------------------------------------------------------------------------------
+
+    def audit(self, round: Round) -> Done:
+        from endcloud.assembly.auditing import audit
+
+        return audit(self, round)
+
+    def watch(self, round: Round) -> Done:
+        from endcloud.assembly.watching import watch
+
+        return watch(self, round)
+
+    def select(self, round: Round) -> Done:
+        from endcloud.assembly.auditing import select
+
+        return select(self, round)
+
+    def label(self, round: Round) -> Done:
+        from endcloud.assembly.lessons import label
+
+        return label(self, round)
+
+    def train(self, round: Round) -> Done:
+        from endcloud.assembly.candidates import train
+
+        return train(self, round)
+
+    def gate(self, round: Round) -> Done:
+        from endcloud.assembly.gating import gate
+
+        return gate(self, round)
+
+    def promote(self, round: Round) -> Done:
+        from endcloud.assembly.gating import promote
+
+        return promote(self, round)
+
+    # -- their rows --------------------------------------------------------------------------------------------
+
+    @property
+    def settings(self) -> EvolutionSettings:
+        return self.shop.settings.evolution
+
+    @cached_property
+    def rounds(self) -> StoredRounds:
+        from endcloud.store.rounds import StoredRounds
+
+        return StoredRounds(self.shop.database)
+
+    @cached_property
+    def audits(self) -> StoredAudits:
+        from endcloud.store.audits import StoredAudits
+
+        return StoredAudits(self.shop.database)
+
+    @cached_property
+    def choices(self) -> StoredChoices:
+        from endcloud.store.lessons import StoredChoices
+
+        return StoredChoices(self.shop.database)
+
+    @cached_property
+    def lessons(self) -> StoredLessons:
+        from endcloud.store.lessons import StoredLessons
+
+        return StoredLessons(self.shop.database)
+
+    @cached_property
+    def retirements(self) -> StoredRetirements:
+        from endcloud.store.lessons import StoredRetirements
+
+        return StoredRetirements(self.shop.database)
+
+    @cached_property
+    def conversations(self) -> StoredConversations:
+        from endcloud.store.conversations import StoredConversations
+
+        return StoredConversations(self.shop.database)
+
+    @cached_property
+    def feedbacks(self) -> StoredFeedbacks:
+        from endcloud.store.feedback import StoredFeedbacks
+
+        return StoredFeedbacks(self.shop.database)
+
+    @cached_property
+    def desk(self) -> StoredDesk:
+        from endcloud.store.desk import StoredDesk
+
+        return StoredDesk(self.shop.database)
+
+
+def evolve(evolution: Evolution) -> Round:
+    """One round, or the rest of the open one. Raises LockedError where another worker is at it."""
+    from endcloud.evolution.round import run
+
+    return run(
+        evolution.rounds,
+        evolution,
+        worker=evolution.worker,
+        parent=lambda: evolution.shop.versions.active() or "base",
+        clock=evolution.clock,
+        progress=evolution.shop.progress,
+    )

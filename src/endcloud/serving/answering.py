@@ -1,0 +1,168 @@
+"""How a query is answered: by a person where one is there or wanted, by a lookup, else by what the models say.
+
+The query is on disk already, and whoever answers has the floor (`serving.floor`). Nothing here forgets: an answer that
+was given is told again, words that no answer came to are answered, and what was shown of a reply stays.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from endcloud.protocols import Clock, Desk, Feedbacks
+from endcloud.serving import intents, signs
+from endcloud.serving.context import said_before
+from endcloud.serving.events import Began, Called, Event, Piece, Said
+from endcloud.serving.office import OfficeHours
+from endcloud.serving.record import Record
+from endcloud.serving.router import NeedsPerson, Router, Talk, new_id
+from endcloud.types import Feedback, Sampling, Turn
+
+_CONTEXT_TURNS = 40
+"""Turns of a conversation that are looked at; the models cut them further to what they can read."""
+
+
+class Knowledge(Protocol):
+    """What is known of a customer, for the end model's prompt only, and what a lookup says of live facts."""
+
+    def about(self, customer: str, query: str, conversation: str = "") -> tuple[str, ...]:
+        """What bears on the query; what was said in `conversation` itself is left out, since a model reads it."""
+        ...
+
+    async def look_up(self, customer: str, query: str) -> str | None:
+        """The answer to a question about live facts; None where nobody here knows it."""
+        ...
+
+    def hear(self, customer: str, turn: Turn) -> None:
+        """Remembers what a customer said of themself, if anything."""
+        ...
+
+
+class Parts(Protocol):
+    """What answering needs of the service."""
+
+    router: Router
+    record: Record
+    feedbacks: Feedbacks
+    desk: Desk
+    knowledge: Knowledge
+    hours: OfficeHours
+    clock: Clock
+    sampling: Sampling
+
+
+@dataclass(frozen=True)
+class Answering:
+    """Answers queries with the parts of a service."""
+
+    parts: Parts
+
+    async def answer(
+        self, customer: str, query: Turn, earlier: tuple[Turn, ...] = (), sampling: Sampling | None = None
+    ) -> AsyncGenerator[Event]:
+        """What happens until the answer is whole; an answer that was given before is told once more."""
+        turns = await self.parts.record.turns(query.conversation)
+        if given := [turn for turn in turns if turn.answers == query.id]:
+            for turn in given:
+                yield Said(turn)
+            return
+        at = next(at for at, turn in enumerate(turns) if turn.id == query.id)
+        await self._learned(customer, query, (*earlier, *turns[:at]))
+        if any(turn.speaker == "human" for turn in turns[at + 1 :]):
+            return  # sent again: a person has dealt with it since
+        before = (*earlier, *said_before(turns, query.id)[-_CONTEXT_TURNS:])
+        async with aclosing(self._reacted(customer, query, before, sampling)) as events:
+            async for event in events:
+                yield event
+
+    async def talk(
+        self, customer: str, query: Turn, before: tuple[Turn, ...], sampling: Sampling | None = None
+    ) -> Talk:
+        """A query as the router takes it, with what is known of the customer."""
+        about: tuple[str, ...] = ()
+        if customer:
+            known = self.parts.knowledge.about
+            about = await asyncio.to_thread(known, customer, query.text, query.conversation)
+        return Talk(query, before, about, (), sampling or self.parts.sampling)
+
+    async def _learned(self, customer: str, query: Turn, before: tuple[Turn, ...]) -> None:
+        """Keeps what a customer's words say of the reply before, and of the customer."""
+        reply, kinds = signs.implicit(query, before)
+        for kind in kinds:
+            name = f"{kind}:{query.id}"
+            found = Feedback(name, reply, query.conversation, kind, "customer", query.by, query.at)
+            await asyncio.to_thread(self.parts.feedbacks.add, found)
+        if customer:
+            await asyncio.to_thread(self.parts.knowledge.hear, customer, query)
+
+    async def _reacted(
+        self, customer: str, query: Turn, before: tuple[Turn, ...], sampling: Sampling | None
+    ) -> AsyncGenerator[Event]:
+        """A person where one is there, on the way or wanted; else what the models say."""
+        handoff = await asyncio.to_thread(self.parts.desk.of, query.conversation)
+        if handoff is not None and handoff.stage == "claimed":
+            return  # a person is there, and has heard it by the feed
+        open_now = self.parts.hours.open_at(self.parts.clock.now())
+        reason = signs.wants_a_person(query.text, before)
+        if not reason and handoff is not None and handoff.stage == "waiting" and open_now:
+            return  # a person is on the way; nobody talks over them
+        told: tuple[str, ...] = ()
+        if not reason and intents.asks_for_live_facts(query.text):
+            found = await self.parts.knowledge.look_up(customer, query.text)
+            told = () if found is None else (found,)
+            reason = "live facts that no lookup gives" if found is None else ""
+        if reason:
+            async for event in self._call(query, reason):
+                yield event
+            return
+        talk = await self.talk(customer, query, before, sampling)
+        async with aclosing(self._routed(replace(talk, told=told))) as events:
+            async for event in events:
+                yield event
+
+    async def _routed(self, talk: Talk) -> AsyncGenerator[Event]:
+        open_reply: list[Began] = []
+        shown: list[str] = []
+        try:
+            async with aclosing(self.parts.router.answer(talk)) as events:
+                async for event in events:
+                    if isinstance(event, NeedsPerson):
+                        async for called in self._call(talk.query, event.reason):
+                            yield called
+                        return
+                    if isinstance(event, Began):
+                        open_reply, shown = [event], []
+                    elif isinstance(event, Piece):
+                        shown.append(event.text)
+                    elif isinstance(event, Said):
+                        open_reply = []
+                    yield await self.parts.record.kept(event)
+        finally:
+            if open_reply and shown:  # the reader left in the middle: what was shown is kept
+                await asyncio.shield(self.parts.record.keep(self._cut_off(talk, open_reply[0], "".join(shown))))
+
+    def _cut_off(self, talk: Talk, began: Began, shown: str) -> Turn:
+        return Turn(
+            began.turn,
+            talk.query.conversation,
+            "cloud" if began.route == "cloud" else "end",
+            shown,
+            self.parts.clock.now(),
+            talk.query.id,
+            began.route,
+            began.version,
+            "the reader left",
+            finish="length",
+        )
+
+    async def _call(self, query: Turn, reason: str) -> AsyncGenerator[Event]:
+        """Calls a person, and tells the customer what happens next."""
+        handoff = await asyncio.to_thread(self.parts.desk.request, query.conversation, reason)
+        wording, now = self.parts.router.wording, self.parts.clock.now()
+        text = wording.calling if self.parts.hours.open_at(now) else wording.closed.format(hours=self.parts.hours)
+        notice = Turn(new_id("t"), query.conversation, "shop", text, now, query.id, "human", reason=reason)
+        yield await self.parts.record.kept(Said(notice))
+        yield await self.parts.record.kept(Called(handoff))
