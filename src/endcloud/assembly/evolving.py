@@ -10,10 +10,15 @@ import os
 import socket
 from dataclasses import dataclass, field
 from functools import cached_property
+from threading import Event
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
+from endcloud.errors import EndcloudError, LockedError
+
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from endcloud.assembly.shop import Shop
     from endcloud.evolution.round import Done
     from endcloud.evolution_settings import EvolutionSettings
@@ -140,3 +145,32 @@ def evolve(evolution: Evolution) -> Round:
         clock=evolution.clock,
         progress=evolution.shop.progress,
     )
+
+
+def keep_evolving(evolution: Evolution, told: Callable[[Round], None], ended: Event | None = None) -> None:
+    """Round after round, each as soon as there is something to look at, until `ended` is set or Ctrl-C comes.
+
+    What fails is said and tried again at the next look: a cloud that is away must not end the evolution of a shop.
+    """
+    ended, say = ended or Event(), evolution.shop.progress.say
+    while not ended.is_set():
+        try:
+            if due(evolution):
+                told(evolve(evolution))
+                continue
+        except LockedError as error:
+            say(f"{error}")
+        except EndcloudError as error:
+            say(f"This round stands still and is tried again in {evolution.settings.every_minutes:g} minutes: {error}")
+        ended.wait(evolution.settings.every_minutes * 60)
+
+
+def due(evolution: Evolution) -> bool:
+    """Whether a round is open, or enough was answered since the last one began to be worth a new one."""
+    rounds = evolution.rounds.all()
+    if not rounds:
+        return True
+    if rounds[-1].stage != "done":
+        return True
+    fresh = evolution.conversations.replies_since(rounds[-1].began)
+    return sum(reply.speaker == "end" for reply in fresh) >= evolution.settings.fresh_replies

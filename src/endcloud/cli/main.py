@@ -23,6 +23,7 @@ from endcloud.cli import (
     demo,
     doctor,
     evaluate,
+    evolve,
     experiment,
     import_models,
     init,
@@ -44,7 +45,8 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode="rich",
     help="A small model answers the shop's customers on its own machine; a large one in the cloud teaches it.",
-    epilog="The loop: init ▸ corpus ▸ teach ▸ train ▸ evaluate ▸ versions promote ▸ serve. All of it: `endcloud demo`.",
+    epilog="The loop: init ▸ corpus ▸ teach ▸ train ▸ evaluate ▸ versions promote ▸ serve ▸ evolve. "
+    "All of it: `endcloud demo`.",
 )
 
 _INTERRUPTED = 130
@@ -59,6 +61,7 @@ app.command(rich_help_panel=_LOOP)(evaluate.evaluate)
 app.add_typer(versions.app, name="versions", rich_help_panel=_LOOP)
 app.command(rich_help_panel=_LOOP)(chat.chat)
 app.command(rich_help_panel=_LOOP)(serve.serve)
+app.add_typer(evolve.app, name="evolve", rich_help_panel=_LOOP)
 app.command(rich_help_panel=_ANY_TIME)(demo.demo)
 app.add_typer(keys.app, name="keys", rich_help_panel=_ANY_TIME)
 app.add_typer(customers.app, name="customers", rich_help_panel=_ANY_TIME)
