@@ -111,7 +111,7 @@ class PeftTrainer:
         began, path = time.monotonic(), self._checkpoint_path(fingerprints[steps[-1]])
 
         def keep(adapter: Adapter, step: int, log: TrainingLog, tokens: int) -> None:
-            seen = [learned[number].id for number in self._seen(texts, step)]
+            seen = sorted({learned[number].id for number in self._seen(texts, step)})
             version = made[step] = self._keep(adapter, seen, fingerprints[step], self._plan_to(step), log)
             seconds = time.monotonic() - began
             speed = {"train_seconds": seconds, "train_tokens_per_second": tokens / seconds}

@@ -1,0 +1,173 @@
+"""Stage `train` of a round: a candidate learns the lessons, with replay of what was known before.
+
+It goes on from the version in service; every `from_base` promotions it starts from the base again, with everything
+that still holds, so that small errors do not add up over the rounds. The same lessons and the same version in service
+make the same candidate, at once: an undecided one is judged again when there is more evidence, without new training.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from math import ceil
+from typing import TYPE_CHECKING
+
+from endcloud.errors import UnknownVersionError
+from endcloud.evolution.replay import holding, repeated, replay, teachable
+from endcloud.evolution.round import Done
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from endcloud.assembly.evolving import Evolution
+    from endcloud.assembly.shop import Shop
+    from endcloud.end.methods import Method, TrainingPlan
+    from endcloud.rounds import Lesson, Round
+    from endcloud.types import AdapterVersion, Example
+
+_PASSES = 8
+"""How often a round that goes on from a version comes to each of its examples (docs/evolution.md)."""
+_FEWEST_STEPS = 24
+_CHECKPOINT_EVERY = 20
+_MOST_REPEATS = 8
+_SHARE_FROM_BASE = 0.25
+
+
+@dataclass(frozen=True)
+class Material:
+    """What one candidate learns, and from where: `parent` is a digest, or empty for the base."""
+
+    parent: str
+    lessons: tuple[Lesson, ...]
+    replayed: tuple[Example, ...]
+
+    @property
+    def examples(self) -> list[Example]:
+        """All of it in training order; beside everything that a shop began with the lessons are repeated."""
+        taught = [lesson.example() for lesson in self.lessons]
+        if not self.parent:
+            taught = repeated(taught, len(self.replayed), _SHARE_FROM_BASE, _MOST_REPEATS)
+        return [*taught, *self.replayed]
+
+
+def train(evolution: Evolution, round: Round) -> Done:
+    """Makes the round's candidate, or ends the round where there is too little to learn."""
+    material = gathered(evolution, round)
+    number, fewest = len(material.lessons), evolution.settings.fewest_lessons
+    if number < fewest:
+        reason = (
+            f"{number} lessons wait to be learned, and a round trains from {fewest} on: they are kept for the next."
+        )
+        return Done({"lessons": number}, "nothing to learn", reason)
+    return trained(evolution, material)
+
+
+def gathered(evolution: Evolution, round: Round) -> Material:
+    """The lessons that the version in service has not learned, and what is learned again with them."""
+    shop, retired = evolution.shop, evolution.retirements.items()
+    chain = lineage(shop, round.parent)
+    lessons = teachable(evolution.lessons.all(), retired)
+    known = holding(_began_with(shop), retired)
+    every = evolution.settings.from_base
+    if not chain or (every and len(chain) >= every):
+        return Material("", tuple(lessons), tuple(known))
+    learned = {name for version in chain for name in version.examples}
+    new = [lesson for lesson in lessons if lesson.id not in learned]
+    earlier = [lesson.example() for lesson in lessons if lesson.id in learned]
+    number = round_up(evolution.settings.replay * len(new))
+    return Material(chain[0].digest, tuple(new), tuple(replay(earlier, known, number)))
+
+
+def trained(evolution: Evolution, material: Material) -> Done:
+    """Learns the material, here and now."""
+    from endcloud.end.training import PeftTrainer
+    from endcloud.end.versions import training_log
+
+    shop, began = evolution.shop, time.monotonic()
+    method, plan = plan_of(evolution, material)
+    with shop.directory.lock("train"):
+        trainer = PeftTrainer(
+            shop.base,
+            method,
+            plan,
+            shop.versions,
+            system=shop.role,
+            work=shop.directory.work,
+            parent=material.parent,
+        )
+        # No validation examples: the last weights are kept, and the gate is the one to judge them.
+        version = trainer.train(material.examples, [], shop.progress)
+    loss = training_log(shop.versions.path(version.digest)).loss
+    figures = {
+        "lessons": len(material.lessons),
+        "replayed": len(material.replayed),
+        "from": material.parent or "base",
+        "steps": plan.steps,
+        "learning_rate": plan.learning_rate,
+        "objective": evolution.settings.objective,
+        "loss_first": round(loss[0][1], 4),
+        "loss_last": round(loss[-1][1], 4),
+        "seconds": round(time.monotonic() - began, 1),
+    }
+    if shop.versions.standing(version.digest) == "rejected":
+        name = shop.version_name(version.digest)
+        reason = f"These lessons make version {name} again, which was refused before; it waits for others to come."
+        return Done(figures, "nothing to learn", reason, version.digest)
+    return Done(figures, candidate=version.digest)
+
+
+def plan_of(evolution: Evolution, material: Material) -> tuple[Method, TrainingPlan]:
+    """Method and plan: from the base as the settings say of any training; from a version by its own method, in steps
+    that follow the number of examples."""
+    from endcloud.assembly.training import TrainingChoice
+    from endcloud.assembly.training import plan_of as usual
+    from endcloud.end.versions import method_of
+
+    shop, settings = evolution.shop, evolution.settings
+    if not material.parent:
+        return usual(shop.settings.end, TrainingChoice(learning_rate=settings.learning_rate))
+    parent = shop.versions.get(material.parent)
+    _, plan = usual(shop.settings.end, TrainingChoice(parent.method, learning_rate=settings.learning_rate))
+    steps = settings.steps or max(_FEWEST_STEPS, ceil(_PASSES * _steps_a_pass(shop, material.examples, plan)))
+    return method_of(parent), replace(plan, steps=steps, check_every=_CHECKPOINT_EVERY)
+
+
+def lineage(shop: Shop, digest: str) -> list[AdapterVersion]:
+    """A version and those it was trained from, newest first; empty for the base. What was deleted ends it."""
+    found: list[AdapterVersion] = []
+    while digest not in ("", "base"):
+        try:
+            found.append(shop.versions.get(digest))
+        except UnknownVersionError:
+            if not found:
+                raise
+            break
+        digest = found[-1].parent
+    return found
+
+
+def round_up(number: float) -> int:
+    """Half an example is one example."""
+    return ceil(number - 1e-9)
+
+
+def _began_with(shop: Shop) -> list[Example]:
+    """What a shop's first version learns from: recorded dialogues and the cloud's labels, if it has any."""
+    from endcloud.end.mixture import mixture
+
+    if not shop.directory.corpus.is_dir():
+        return []
+    settings, examples = shop.settings.end, shop.examples("train")
+    labels = shop.labels.of(example.id for example in examples)
+    return mixture(examples, labels, settings.data, settings.cloud_share)
+
+
+def _steps_a_pass(shop: Shop, examples: Sequence[Example], plan: TrainingPlan) -> float:
+    """Optimiser steps in which every example comes once."""
+    from endcloud.end.batches import pack
+    from endcloud.end.chat_format import ChatFormat
+
+    chat_format = ChatFormat(shop.base.tokenizer)
+    texts = [chat_format.tokenized(each, shop.role, plan.input_tokens, plan.output_tokens) for each in examples]
+    rows = len(list(pack(texts, plan.row_tokens, range(len(texts))))) if plan.packing else len(texts)
+    return rows / (plan.rows * plan.accumulation)

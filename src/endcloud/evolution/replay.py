@@ -1,0 +1,57 @@
+"""What a candidate learns: the new lessons, and enough of what was known before, so that nothing is forgotten.
+
+A model that learns only its mistakes forgets the rest. So with each lesson some old examples are learned again: half
+of them lessons of earlier rounds, which are the shop's newest words, the others from what it began with. Which ones is
+decided by a hash, so that the same lessons always bring the same replay, and more lessons only add to it. What a newer
+truth has retired is neither learned nor replayed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from hashlib import sha256
+
+from endcloud.rounds import Lesson
+from endcloud.types import Example
+
+_APPROVED = ("not needed", "approved")
+_LABEL_OF = "/cloud"
+"""What the id of an example ends with whose reply is the cloud's (`endcloud.end.mixture`)."""
+
+
+def teachable(lessons: Iterable[Lesson], retired: Collection[str]) -> list[Lesson]:
+    """The lessons that may be trained on: approved, not held out, and still true."""
+    return [
+        lesson
+        for lesson in lessons
+        if lesson.part == "train" and lesson.approval in _APPROVED and lesson.id not in retired
+    ]
+
+
+def holding(examples: Iterable[Example], retired: Collection[str]) -> list[Example]:
+    """The examples that are still true; with an example its label by the cloud is retired too."""
+    return [
+        example
+        for example in examples
+        if example.id not in retired and example.id.removesuffix(_LABEL_OF) not in retired
+    ]
+
+
+def replay(earlier: Sequence[Example], known: Sequence[Example], number: int) -> list[Example]:
+    """`number` old examples to learn again: half of them `earlier` lessons, as far as there are so many, the rest
+    from what the end model began with (`known`)."""
+    recent = _drawn(earlier, max(number // 2, number - len(known)))
+    return [*recent, *_drawn(known, number - len(recent))]
+
+
+def repeated(lessons: Sequence[Example], others: int, share: float, most: int) -> list[Example]:
+    """The lessons as often (at most `most` times) as it takes for them to be about `share` of all that is learned
+    beside `others` examples: a hundred among thousands would hardly be seen."""
+    wanted = share * others / (max(1e-9, 1 - share) * max(1, len(lessons)))
+    return list(lessons) * max(1, min(most, round(wanted)))
+
+
+def _drawn(examples: Sequence[Example], number: int) -> list[Example]:
+    """The same ones each time; a smaller number's are among a larger's."""
+    ordered = sorted(examples, key=lambda example: sha256(example.id.encode()).digest())
+    return ordered[: max(0, number)]
