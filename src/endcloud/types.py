@@ -24,6 +24,11 @@ Route = Literal["end", "cloud", "human"]
 Witness = Literal["customer", "reviewer", "agent", "scorer"]
 FeedbackKind = Literal["thumb", "stars", "correction", "note", "asked again", "complaint", "asked for a person"]
 
+# Marks in the reason of a reply (`Turn.reason`).
+CAUTION = "caution: "
+FROM_MEMORY = "from what is known of the customer"
+LOOKED_UP = "as the shop's own system says"
+
 
 @dataclass(frozen=True, slots=True)
 class Message:
@@ -220,6 +225,17 @@ class Turn:
     price: float = 0.0
     by: str = ""
     suggested: str = ""
+
+    @property
+    def cautious(self) -> bool:
+        """Whether nobody was sure enough, and the customer read the shop's word of caution instead of an answer."""
+        return self.reason.startswith(CAUTION)
+
+    @property
+    def private(self) -> bool:
+        """Whether it was drawn from memory or a lookup: it may hold what nobody would mask (175, 顺丰, 金卡), so it
+        never goes to a cloud, and is never learned."""
+        return FROM_MEMORY in self.reason or LOOKED_UP in self.reason
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from endcloud.assembly.scorers import STAND_IN
 from endcloud.errors import SettingsError
-from endcloud.types import Example, Sampling
+from endcloud.types import Example, Purpose, Sampling
 
 if TYPE_CHECKING:
     from endcloud.assembly.shop import Shop
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from endcloud.cloud.label_plan import Estimate
     from endcloud.cloud.labelling import LabelReport
     from endcloud.cloud.teacher import Teacher
-    from endcloud.protocols import ChatModel
+    from endcloud.protocols import Budget, ChatModel, Clock
 
 _NOWHERE = "http://127.0.0.1:9/v1"  # the discard port: an estimate has a client, and never asks it
 
@@ -89,24 +89,33 @@ def label(
     limit: int | None = None,
     examples: Sequence[Example] | None = None,
     teacher: Teacher | None = None,
+    *,
+    purpose: Purpose = "label",
+    budget: Budget | None = None,
+    clock: Clock | None = None,
 ) -> LabelReport:
-    """Stage 2 with its report: all splits, or the `examples` given, by the shop's teacher or another."""
+    """Stage 2 with its report: all splits, or the `examples` given, by the shop's teacher or another.
+
+    Another `purpose` (an audit) may go on beside `endcloud teach`, from a `budget` of its own.
+    """
     from endcloud.cloud.labelling import label
     from endcloud.cloud.retry import RetryPolicy
 
     settings = shop.settings.cloud
-    with shop.directory.lock("teach"):
+    with shop.directory.lock("teach" if purpose == "label" else purpose):
         return label(
             _to_label(shop, limit) if examples is None else examples,
             teacher or shop.teacher,
             shop.labels,
-            shop.budget,
+            budget or shop.budget,
             prices=prices_of(shop),
             progress=shop.progress,
             terms=settings.terms,
             concurrency=settings.concurrency,
             calls_per_minute=settings.calls_per_minute,
             retry=RetryPolicy(attempts=settings.attempts),
+            clock=clock,
+            purpose=purpose,
         )
 
 

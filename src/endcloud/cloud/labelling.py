@@ -34,7 +34,7 @@ from endcloud.errors import (
     UnrestorableError,
 )
 from endcloud.protocols import Budget, Clock, Label, Labels, Progress, ProgressTask
-from endcloud.types import Example, Tokens
+from endcloud.types import Example, Purpose, Tokens
 
 _T = TypeVar("_T")
 
@@ -88,17 +88,19 @@ def label(
     retry: RetryPolicy | None = None,
     give_up: int = 10,
     clock: Clock | None = None,
+    purpose: Purpose = "label",
 ) -> LabelReport:
     """Labels all `examples`, `concurrency` at a time, and reports what was done and spent.
 
     Each example ends with one label: good, or with the reason why there is none. `give_up` items in a row that get
     no answer in spite of all attempts end the run. Raises CloudAccessError where the provider refuses every call, and
     CloudUnavailableError or CloudRefusedError after `give_up`; a used-up budget is no error but `stopped` in the
-    report. Interrupted or killed, the same call goes on where this one stopped.
+    report. Interrupted or killed, the same call goes on where this one stopped. `purpose` is what ledger and budget
+    record the calls under; the answers are the same for all.
     """
     started = time.monotonic()
     plan = plan_of(examples, teacher, labels)
-    run = _Run(teacher, labels, budget, prices, terms, retry or RetryPolicy(), clock or WallClock(), give_up)
+    run = _Run(teacher, labels, budget, prices, terms, retry or RetryPolicy(), clock or WallClock(), give_up, purpose)
     run.pace = Pace(calls_per_minute, run.clock)
     report = run.report
     report.examples, report.kept, report.reused = len(examples), plan.kept, len(plan.reused)
@@ -129,6 +131,7 @@ class _Run:
     retry: RetryPolicy
     clock: Clock
     give_up: int
+    purpose: Purpose = "label"
     report: LabelReport = field(default_factory=LabelReport)
     pace: Pace = field(init=False)
     _draw: random.Random = field(init=False)
@@ -205,7 +208,8 @@ class _Run:
         self.report.calls += 1
         try:
             async with asyncio.timeout(self.retry.deadline):
-                answer = await self.teacher.answer(prompt)
+                asked = replace(prompt, request=replace(prompt.request, purpose=self.purpose))
+                answer = await self.teacher.answer(asked)
         except TimeoutError:
             error: CloudError = CloudTimeoutError(f"No whole answer came within {self.retry.deadline:.0f} s.")
         except CloudError as failure:
@@ -255,7 +259,7 @@ class _Run:
         while True:
             self._settled.clear()
             try:
-                return await self._in_store(lambda: self.budget.reserve(worst, "label"))
+                return await self._in_store(lambda: self.budget.reserve(worst, self.purpose))
             except BudgetError as error:
                 if self._in_flight == 0:
                     self.report.stopped = self.report.stopped or str(error)

@@ -1,7 +1,8 @@
 """Served exchanges as the models saw them: masked, oldest message first, ready to be asked again or learned from.
 
 Turns are kept as the customer saw them; masked text is always derived from them. What the service itself says between
-two turns (a person has been called) is nobody's answer and is left out; an agent's words count as the shop's.
+two turns (a person has been called) is nobody's answer and is left out; an agent's words count as the shop's. Replies
+drawn from memory or a lookup are left out too: they may hold what nobody would mask, and the cloud is asked with this.
 """
 
 from __future__ import annotations
@@ -63,7 +64,7 @@ def _messages(turns: Sequence[Turn]) -> list[Message]:
     for turn in turns:
         if turn.speaker == "customer":
             said.append((turn.id, Message("user", turn.text)))
-        elif turn.speaker != "shop":
+        elif turn.speaker != "shop" and not turn.private:
             if said and said[-1][0] == turn.answers and said[-1][1].role == "assistant":
                 said.pop()
             said.append((turn.answers, Message("assistant", turn.text)))

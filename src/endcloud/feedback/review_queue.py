@@ -14,7 +14,7 @@ from hashlib import sha256
 from typing import Literal
 
 from endcloud.feedback.verdicts import verdicts
-from endcloud.types import Feedback, Turn
+from endcloud.types import CAUTION, Feedback, Turn
 
 Cause = Literal[
     "complaint",
@@ -45,7 +45,6 @@ WEIGHTS: Mapping[Cause, float] = {
 
 _SURE = 0.7  # from this probability on a reply is not in the queue for being unsure
 _ONE_IN = 20
-_CAUTION = "caution: "
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +116,8 @@ def _of_feedback(feedback: Feedback) -> Sign | None:
 def _of_reply(reply: Turn) -> Iterable[Sign]:
     if reply.finish == "content_filter":
         yield Sign("failed check", WEIGHTS["failed check"], reply.reason)
-    if reply.reason.startswith(_CAUTION):
-        yield Sign("cautious", WEIGHTS["cautious"], reply.reason.removeprefix(_CAUTION))
+    if reply.cautious:
+        yield Sign("cautious", WEIGHTS["cautious"], reply.reason.removeprefix(CAUTION))
     elif reply.probability is not None and reply.probability < _SURE:
         yield Sign("unsure", WEIGHTS["unsure"] * (1 - reply.probability), f"{reply.probability:.2f}")
 

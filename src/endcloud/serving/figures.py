@@ -17,7 +17,6 @@ from endcloud.types import Feedback, FeedbackKind, Handoff, Route, Turn
 
 Row = dict[str, Any]
 _ORDER: tuple[Route, ...] = ("end", "cloud", "human")
-_CAUTION = "caution: "
 KINDS: tuple[FeedbackKind, ...] = (
     "thumb",
     "stars",
@@ -43,7 +42,7 @@ def routes(replies: Sequence[Turn], period: Period) -> list[Row]:
             if known is None or _rank(reply) >= _rank(known):
                 last[reply.answers or reply.id] = reply
         counted = Counter(reply.route for reply in last.values())
-        cautious = sum(reply.reason.startswith(_CAUTION) for reply in last.values())
+        cautious = sum(reply.cautious for reply in last.values())
         row: Row = {"from": start, "cautious": cautious}
         rows.append(row | {route: counted[route] for route in _ORDER})
     return rows

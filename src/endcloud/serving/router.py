@@ -22,12 +22,8 @@ from endcloud.serving.confidence import Confidence
 from endcloud.serving.events import Event, Said
 from endcloud.serving.release import Check, Release
 from endcloud.serving.speaking import Judge, Relevance, Reply, Unfit, speak
-from endcloud.types import Message, Request, Sampling, Turn
+from endcloud.types import CAUTION, FROM_MEMORY, LOOKED_UP, Message, Request, Sampling, Turn
 
-_CAUTION = "caution: "
-_PERSONAL = "from what is known of the customer"
-_LOOKED_UP = "as the shop's own system says"
-"""Marks of replies that may hold what must not leave this machine, although nobody would mask it: 175, 顺丰, 金卡."""
 _ROLES: dict[str, Literal["user", "assistant"]] = {
     "customer": "user",
     "end": "assistant",
@@ -76,7 +72,7 @@ class Talk:
         for turn in (*self.before, self.query):
             if turn.speaker == "shop" or not turn.text:
                 continue
-            if not private and (_PERSONAL in turn.reason or _LOOKED_UP in turn.reason):
+            if not private and turn.private:
                 continue
             role = _ROLES[turn.speaker]
             if merged and merged[-1].role == role:
@@ -202,7 +198,7 @@ class Router:
     async def _end(self, talk: Talk, reason: str) -> AsyncGenerator[Event]:
         route, query = self.end(), talk.query.text
         release = Release(self.checks, talk.sources)
-        reason = _PERSONAL if talk.about or talk.told else reason
+        reason = FROM_MEMORY if talk.about or talk.told else reason
         reply = Reply(new_id("t"), talk.query, "end", route.version, release, self.clock, reason)
         judge = Judge(query, route.confidence, route.nearness(query), route.relevance)
         async with aclosing(speak(route.model.stream(self._asked(talk)), reply, judge)) as events:
@@ -225,11 +221,11 @@ class Router:
         self.cloud.breaker.succeeded()
 
     def _caution(self, talk: Talk, reason: str) -> Turn:
-        return self._ready(talk, self.wording.caution, f"{_CAUTION}{reason}")
+        return self._ready(talk, self.wording.caution, f"{CAUTION}{reason}")
 
     def _as_told(self, talk: Talk) -> Turn:
         """A lookup's answer in its own words: it is the shop's, and a small model could only spoil it."""
-        return replace(self._ready(talk, "\n".join(talk.told), _LOOKED_UP), version="lookup")
+        return replace(self._ready(talk, "\n".join(talk.told), LOOKED_UP), version="lookup")
 
     def _ready(self, talk: Talk, text: str, reason: str) -> Turn:
         """A reply that no model has drawn."""
@@ -240,7 +236,7 @@ class Router:
 def _was_unsure(before: Sequence[Turn]) -> bool:
     """Whether the last reply was the caution wording already."""
     replies = [turn for turn in before if turn.route is not None]
-    return bool(replies) and replies[-1].reason.startswith(_CAUTION)
+    return bool(replies) and replies[-1].cautious
 
 
 def new_id(kind: str) -> str:
