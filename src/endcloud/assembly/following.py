@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
-from threading import Event, Thread
+from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING, Any
 
 from endcloud.errors import EndcloudError
@@ -38,7 +38,7 @@ class Follower(AbstractContextManager["Follower"]):
         self._route = self._route_of(model)
         self._refused = ""
         self._files = _stamps(shop, model.version)
-        self._ended = Event()
+        self._ended, self._looking = Event(), Lock()
         self._thread = Thread(target=self._follow, name="shop follower", daemon=True)
 
     @classmethod
@@ -70,10 +70,15 @@ class Follower(AbstractContextManager["Follower"]):
         """The end model as the next request meets it."""
         return self._route
 
-    def _follow(self) -> None:
-        while not self._ended.wait(_LOOK_SECONDS):
+    def look(self) -> None:
+        """Looks now, whatever the thread does: on return the service is as the shop was when this was called."""
+        with self._looking:
             self._trying(self._follow_version)
             self._trying(self._follow_files)
+
+    def _follow(self) -> None:
+        while not self._ended.wait(_LOOK_SECONDS):
+            self.look()
 
     def _trying(self, step: Callable[[], None]) -> None:
         try:
