@@ -14,7 +14,10 @@ import httpx
 import uvicorn
 from fastapi import FastAPI
 
+from endcloud.assembly.back_office import evolving_over
 from endcloud.cloud.budget import Prices
+from endcloud.privacy.detection import Detector
+from endcloud.privacy.masking import ConversationMasker
 from endcloud.scoring.dual import DualScorer
 from endcloud.serving.breaker import CircuitBreaker
 from endcloud.serving.confidence import Uncalibrated
@@ -180,6 +183,7 @@ def _back_office(database: Database, folder: Path, shelf: Shelf) -> BackOffice:
         StoredLedger(database),
         CannedReplies(folder / "canned_replies.toml"),
         DualScorer(scorer, scorer),
+        evolving_over(database, lambda: ConversationMasker(Detector(frozenset()))),
     )
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from endcloud.errors import EndcloudError
 
 if TYPE_CHECKING:
     from endcloud.assembly.shop import Shop
+    from endcloud.protocols import Masker
+    from endcloud.rounds import Lesson
+    from endcloud.store.database import Database
     from endcloud.types import Score
-    from endcloud.web.back_office import BackOffice
+    from endcloud.web.back_office import BackOffice, Evolving
 
 
 def back_office_of(shop: Shop) -> BackOffice:
@@ -31,7 +34,32 @@ def back_office_of(shop: Shop) -> BackOffice:
         uploads=shop.ledger,
         canned=CannedReplies(shop.directory.root / "canned_replies.toml"),
         judge=LateJudge(shop),
+        evolving=evolving_over(shop.database, lambda: shop.masker),
         poor=shop.settings.scoring.poor,
+    )
+
+
+def evolving_over(database: Database, masker: Callable[[], Masker]) -> Evolving:
+    """The rows of online evolution; a reviewer's words are masked as part of the lesson's conversation."""
+    from endcloud.evolution.exchanges import served
+    from endcloud.store.audits import StoredAudits
+    from endcloud.store.conversations import StoredConversations
+    from endcloud.store.lessons import StoredChoices, StoredLessons
+    from endcloud.store.rounds import StoredRounds
+    from endcloud.types import Message
+    from endcloud.web.back_office import Evolving
+
+    conversations = StoredConversations(database)
+
+    def mask(lesson: Lesson, text: str) -> str:
+        reply = conversations.turn(lesson.turn)
+        exchange = None if reply is None else served(reply, conversations, masker())
+        if exchange is None:  # the customer was forgotten: there is nothing left to number by
+            return masker().mask((Message("assistant", text),)).messages[0].content
+        return exchange.masked(masker(), text)
+
+    return Evolving(
+        StoredRounds(database), StoredAudits(database), StoredChoices(database), StoredLessons(database), mask
     )
 
 

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Protocol
 from fastapi import Depends, Request
 
 from endcloud.protocols import Expense, UploadSum
+from endcloud.rounds import Audits, Choices, Lesson, Lessons, Rounds
 from endcloud.types import Score, Tokens
 
 
@@ -67,6 +68,22 @@ class Judge(Protocol):
     def final(self, score: Score) -> float | None: ...
 
 
+@dataclass(frozen=True)
+class Evolving:
+    """Online evolution as a reviewer sees it. `mask` masks a reviewer's words as part of a lesson's conversation."""
+
+    rounds: Rounds
+    audits: Audits
+    choices: Choices
+    lessons: Lessons
+    mask: Callable[[Lesson, str], str]
+
+    def approve(self, lesson: str, by: str, text: str | None = None) -> Lesson:
+        """A lesson is to be learned, as it is or in the reviewer's words. Raises NotFoundError for an unknown one."""
+        known = next((one for one in self.lessons.all() if one.id == lesson), None)
+        return self.lessons.approve(lesson, by, None if text is None or known is None else self.mask(known, text))
+
+
 class KnownScores:
     """A judge that is asked once for each triple; it forgets everything when it has seen too many."""
 
@@ -98,6 +115,7 @@ class BackOffice:
     uploads: Uploads | None = None
     canned: Canned | None = None
     judge: Judge | None = None
+    evolving: Evolving | None = None
     poor: float = 0.5
     scores: KnownScores | None = field(init=False, default=None)
 

@@ -30,6 +30,8 @@ from endcloud.web.views import turn_view
 Name = Annotated[str, StringConstraints(min_length=1, max_length=80, pattern=r"^[A-Za-z0-9_.:@-]+$")]
 Words = Annotated[str, StringConstraints(min_length=1, max_length=4_000)]
 _OURS: tuple[Role, ...] = ("visitor", "customer")
+_MOST_WAITING = 8
+"""Words of one conversation that wait for an answer at most: one customer must not take all the places."""
 
 routes = Routes()
 
@@ -83,13 +85,20 @@ async def customer_token(body: ForCustomer, request: Request) -> dict[str, Any]:
 
 @routes.get("/v1/conversations/{conversation}/turns", roles=_OURS)
 async def turns(conversation: Name, service: Serves, visitor: Whose, after: str = "") -> dict[str, Any]:
-    """What was said, from the turn `after` on."""
-    return {"turns": [turn_view(turn) for turn in await service.history(visitor, conversation, after)]}
+    """What was said, from the turn `after` on, and how this customer has rated it."""
+    turns = await service.history(visitor, conversation, after)
+    ratings = await service.ratings(conversation, visitor.customer)
+    return {"turns": [turn_view(turn) for turn in turns], "ratings": ratings}
 
 
 @routes.post("/v1/conversations/{conversation}/turns", roles=_OURS, takes_place=True, status_code=202)
 async def say(conversation: Name, body: Saying, request: Request, service: Serves, visitor: Whose) -> dict[str, Any]:
-    """Says something. Answers when the words are on disk; the reply comes by the events."""
+    """Says something. Answers when the words are on disk; the reply comes by the events, when its turn has come."""
+    if service.waiting(conversation) >= _MOST_WAITING:
+        message = (
+            f"{_MOST_WAITING} of your messages wait for an answer already; this one can be sent again in a moment."
+        )
+        raise RefusedRequest(429, message, code="rate_limit_exceeded", retry_after=2)
     return await _in_background(request, service.ask(visitor, conversation, body.text, turn=body.id))
 
 
@@ -99,7 +108,7 @@ async def events(conversation: Name, request: Request, service: Serves, visitor:
     if not await asyncio.to_thread(service.conversations.open, conversation, visitor.owner, visitor.customer):
         raise RefusedRequest(403, f"The conversation {conversation!r} belongs to somebody else; begin one of your own.")
     seen = after or request.headers.get("last-event-id", "")
-    return EventStream(conversation_events(service, conversation, seen))
+    return EventStream(conversation_events(service, conversation, seen, customer=visitor.customer))
 
 
 @routes.post("/v1/turns/{turn}/second-answer", roles=_OURS, takes_place=True, status_code=202)

@@ -1,32 +1,40 @@
 """A stream of what happens, that can be left and taken up again without losing a word.
 
-What was missed comes from the store, with where a hand-over stands and the reply that is being given as far as it
-goes, and then everything as it happens. Whoever reads too slowly is let go and comes back by the same way.
+What was missed comes from the store, with how a customer has rated, where a hand-over stands and the reply that is
+being given as far as it goes, and then everything as it happens. Whoever reads too slowly is let go and comes back by
+the same way.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncGenerator
 
 from endcloud.serving.events import Called, Event, Piece, Said
 from endcloud.serving.feed import EVERYTHING
 from endcloud.serving.service import Service
-from endcloud.web.streams import ALIVE
+from endcloud.web.streams import ALIVE, server_sent
 from endcloud.web.views import event_bytes
 
 _ALIVE_SECONDS = 15.0
 
 
 async def conversation_events(
-    service: Service, conversation: str, after: str, *, staff: bool = False
+    service: Service, conversation: str, after: str, *, staff: bool = False, customer: str = ""
 ) -> AsyncGenerator[bytes]:
-    """The turns after `after`, then what happens; the caller has checked whose conversation it is."""
+    """The turns after `after`, then what happens; the caller has checked whose conversation it is.
+
+    A `customer` is told first which replies they have rated, and how.
+    """
     with service.feed.listen(conversation) as news:
         speaking = service.open_reply(conversation)
         turns = await asyncio.to_thread(service.conversations.turns, conversation, after)
         handoff = await asyncio.to_thread(service.desk.of, conversation)
         seen = {turn.id for turn in turns}
+        if customer:
+            ratings = await service.ratings(conversation, customer)
+            yield server_sent(json.dumps(ratings), event="ratings")
         for turn in turns:
             yield event_bytes(Said(turn), staff=staff)
         if handoff is not None:  # a page that comes back must know whether a person is there

@@ -26,11 +26,17 @@ export function bars({ rows, starts, series, line = null, format, label }) {
     });
 }
 
-/** Lines over time; where there is no value the line has a gap. */
-export function lines({ rows, starts, series, format, label, most = null }) {
+/** Lines over time; where there is no value the line has a gap. `marks` are moments: [{at: row number, label, tone}]. */
+export function lines({ rows, starts, series, format, label, most = null, marks = [] }) {
   const highest = most ?? top(rows.flatMap((row) => series.map(({ key }) => row[key] ?? 0)));
   return framed({ rows, starts, highest, format, label, series, readout: read(rows, starts, series, format) },
-    ({ x, y, width }) => series.flatMap((one) => path(rows, one, x, y, width)));
+    ({ x, y, width }) => [...marks.flatMap((mark) => moment(mark, x, width)), ...series.flatMap((one) => path(rows, one, x, y, width))]);
+}
+
+function moment({ at, label, tone }, x, width) {
+  const middle = x(at) + width / 2;
+  return [svg("line", { class: `mark ${tone}`, x1: middle, x2: middle, y1: EDGE.top, y2: HEIGHT - EDGE.bottom }),
+    svg("text", { class: `mark-text ${tone}`, x: middle + 4, y: EDGE.top + 9 }, label)];
 }
 
 /** Bars lying down with their words: [{label, value, tone}]. */

@@ -4,11 +4,11 @@
 
 import { Api, ApiError, newName } from "./api.js";
 import { Outbox } from "./chat_outbox.js";
+import { unanswered } from "./chat_unanswered.js";
 import { keep, kept } from "./i18n.js";
 
 const FIRST_RETRY = 2_000;
 const LONGEST_RETRY = 30_000;
-const MOST_RATINGS = 300;
 const PATIENCE = 2_000; // how long after a break the answer may stay away before the question is asked again
 
 /** Tells "change" (detail: {turn} or {}), "piece" ({turn, text}), "said" ({turn}: whole and new), "handoff", "reset". */
@@ -53,7 +53,6 @@ export class Conversation extends EventTarget {
     if (beginning !== this.#beginning || !name) return;
     this.#space = `${this.identity.store}:${name}`;
     this.id ||= kept(`${this.#space}:conversation`) ?? "";
-    this.ratings = JSON.parse(kept(`${this.#space}:ratings`) ?? "{}");
     if (this.id) keep(`${this.#space}:conversation`, this.id); // words were said meanwhile
     this.outbox.open(this.#space);
     this.#clear();
@@ -111,7 +110,7 @@ export class Conversation extends EventTarget {
     this.renew();
     this.outbox.clear();
     this.ratings = {};
-    for (const name of ["previous", "ratings"]) keep(`${this.#space}:${name}`, null);
+    keep(`${this.#space}:previous`, null);
     this.#clear();
   }
 
@@ -135,17 +134,12 @@ export class Conversation extends EventTarget {
     return [...this.turns.values()].filter((turn) => turn.speaker !== "notice");
   }
 
-  get withPerson() {
-    return this.handoff?.stage === "claimed";
-  }
+  get withPerson() { return this.handoff?.stage === "claimed"; }
 
-  /** The customer's last words, where an answer to them is still to come. */
+  /** The customer's words that an answer is still to come to, oldest first. */
   unanswered(officeOpen) {
-    if (this.withPerson || (this.handoff?.stage === "waiting" && officeOpen)) return null;
-    const turns = this.spoken;
-    const at = turns.findLastIndex((turn) => turn.speaker === "customer");
-    if (at < 0) return null;
-    return turns.slice(at + 1).some((turn) => turn.speaker !== "customer" && !turn.cut) ? null : turns[at];
+    if (this.withPerson || (this.handoff?.stage === "waiting" && officeOpen)) return [];
+    return unanswered(this.spoken);
   }
 
   // -- saying ------------------------------------------------------------------------------------------------
@@ -218,6 +212,7 @@ export class Conversation extends EventTarget {
         piece: on((event) => this.#piece(event)),
         turn: on((event) => this.#said(event)),
         handoff: on((event) => this.#called(event)),
+        ratings: on((event) => Object.assign(this.ratings, event)),
         alive: on(() => this.#caught()),
       },
       state: on((state) => this.#connected(state)),
@@ -258,10 +253,10 @@ export class Conversation extends EventTarget {
   }
 
   /** After a break: the service may have been killed between hearing the words and answering them. */
-  #mend() {
-    const turn = this.#broken && this.connection === "open" ? this.unanswered(true) : null;
+  async #mend() {
+    const turns = this.#broken && this.connection === "open" ? this.unanswered(true) : [];
     this.#broken = false;
-    if (turn) this.askAgain(turn);
+    for (const turn of turns) await this.askAgain(turn);
   }
 
   #refused(error) {
@@ -317,11 +312,10 @@ export class Conversation extends EventTarget {
 
   // -- judging -----------------------------------------------------------------------------------------------
 
-  /** A thumb: 1 or -1. Kept here too, since the service does not tell ratings back. Throws ApiError. */
+  /** A thumb: 1 or -1. Throws ApiError. */
   async rate(turn, value) {
     await this.api.post("v1/feedback", { id: newName("f"), turn: turn.id, kind: "thumb", value });
-    this.ratings = Object.fromEntries([...Object.entries(this.ratings), [turn.id, value]].slice(-MOST_RATINGS));
-    keep(`${this.#space}:ratings`, JSON.stringify(this.ratings));
+    this.ratings[turn.id] = value;
   }
 
   comment(turn, name, text) {

@@ -169,7 +169,7 @@ export class Messages {
     const { conversation } = this.chat;
     if (conversation.outbox.items.some((item) => item.state === "waiting")) this.#drawUnsent();
     const speaking = [...conversation.turns.values()].some((turn) => turn.streaming);
-    const waits = speaking || conversation.connection === "lost" ? null : conversation.unanswered(this.chat.info.open);
+    const waits = speaking || conversation.connection === "lost" ? undefined : conversation.unanswered(this.chat.info.open)[0];
     if (!waits) this.#waitingSince = null;
     else this.#waitingSince ??= Date.now();
     this.#drawTyping(waits, waits ? Date.now() - this.#waitingSince : 0);

@@ -2,6 +2,7 @@
 
 import { showAgreement } from "./console_agreement.js";
 import { showCanned } from "./console_canned.js";
+import { Evolution } from "./console_evolution.js";
 import { Reviews } from "./console_reviews.js";
 import { Talks } from "./console_talks.js";
 import { bar, element, loggedIn, wordsOf } from "./staff.js";
@@ -11,7 +12,7 @@ const t = wordsOf(words);
 document.title = t("title");
 const me = await loggedIn(document.body, t);
 const reviews = me.role !== "agent";
-const TABS = ["talks", ...(reviews ? ["reviews", "agreement"] : []), "canned"];
+const TABS = ["talks", ...(reviews ? ["reviews", "evolution", "agreement"] : []), "canned"];
 
 const buttons = new Map();
 const connection = element("span", { class: "connection", role: "status" });
@@ -20,6 +21,7 @@ const place = element("main", { class: "place" });
 const alarm = element("button", { class: "button quiet alarm", type: "button", title: t("alertHint") });
 const talks = new Talks({ t, me, connection, alarm, count: (number) => counted("talks", number) });
 const reviewing = new Reviews({ t, me, count: (number) => counted("reviews", number) });
+const evolution = new Evolution({ t, count: (number) => counted("evolution", number) });
 
 for (const name of TABS) {
   const number = element("span", { class: "count", hidden: true });
@@ -30,7 +32,10 @@ for (const name of TABS) {
 document.body.replaceChildren(bar(t, "console", tabs, alarm, connection), place);
 addEventListener("hashchange", show);
 talks.start();
-if (reviews) reviewing.load();
+if (reviews) {
+  reviewing.load();
+  evolution.load();
+}
 show();
 
 function show() {
@@ -38,8 +43,10 @@ function show() {
   const chosen = TABS.includes(name) ? name : "talks";
   for (const [tab, { button }] of buttons) button.setAttribute("aria-current", tab === chosen ? "page" : "false");
   reviewing.hide();
+  evolution.hide();
   if (chosen === "talks") talks.show(place, decodeURIComponent(part));
   else if (chosen === "reviews") reviewing.show(place);
+  else if (chosen === "evolution") evolution.show(place, part);
   else if (chosen === "agreement") showAgreement(place, t);
   else showCanned(place, t, me);
 }
