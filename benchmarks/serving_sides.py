@@ -1,11 +1,13 @@
-"""The two servers that `benchmarks/serving.py` compares, each in a process of its own over the same fake engine.
+"""The servers that `benchmarks/serving.py` compares, each in a process of its own over the same fake engine.
 
-    python benchmarks/serving_sides.py service|proxy [--pace SECONDS] [--answers N]
+    python benchmarks/serving_sides.py service|proxy|refusal [--pace SECONDS] [--answers N]
 
 *proxy* is a bare ASGI application: it reads the request, streams the engine's tokens as chat completion chunks, and
 does nothing else. *service* is the real thing: keys, masking, checks on the way out, and every turn written to an
-SQLite store with full sync before it is told. Both run on uvicorn. The address is printed on the first line; while
-serving, `GET /_state` tells how many replies the engine is drawing and how much memory the process holds.
+SQLite store with full sync before it is told. *refusal* answers 429 to everything and knows nothing else: what is left
+is uvicorn, the system and whoever asks. All run on uvicorn and settle first as `endcloud serve` does. The address is
+printed on the first line; while serving, `GET /_state` tells how many replies the engine is drawing, how much memory
+the process holds and how many seconds of processor it has used.
 """
 
 from __future__ import annotations
@@ -41,6 +43,7 @@ from endcloud.store.keys import StoredKeys
 from endcloud.types import Delta, Drawn, Message, Request, Tokens, Turn
 from endcloud.web import tokens
 from endcloud.web.app import WebSettings, create_app
+from endcloud.web.server import keep_collections_short
 
 REPLY = [
     "亲",
@@ -89,7 +92,7 @@ class FakeEngine:
 class KnowsNothing:
     """No customer is known."""
 
-    def about(self, customer: str, query: str) -> tuple[str, ...]:
+    def about(self, customer: str, query: str, conversation: str = "") -> tuple[str, ...]:
         return ()
 
     async def look_up(self, customer: str, query: str) -> str | None:
@@ -123,6 +126,13 @@ def proxy(engine: FakeEngine) -> Any:
         await send({"type": "http.response.body", "body": b"data: [DONE]\n\n"})
 
     return app
+
+
+async def refusal(scope: Any, receive: Any, send: Any) -> None:
+    """A bare ASGI application that refuses everything at once."""
+    if scope["type"] == "http":
+        await send({"type": "http.response.start", "status": 429, "headers": [(b"content-length", b"0")]})
+        await send({"type": "http.response.body", "body": b""})
 
 
 def service(engine: FakeEngine, folder: Path, answers: int) -> Any:
@@ -163,6 +173,7 @@ def watched(app: Any, engine: FakeEngine) -> Any:
             await app(scope, receive, send)
             return
         state = {"drawing": engine.drawing, "megabytes": process.memory_info().rss / 2**20}
+        state["processor"] = sum(process.cpu_times()[:2])
         admission = getattr(getattr(app, "state", None), "admission", None)
         state["under_way"] = admission.under_way if admission else engine.drawing
         body = json.dumps(state).encode()
@@ -175,16 +186,18 @@ def watched(app: Any, engine: FakeEngine) -> Any:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("side", choices=("service", "proxy"))
+    parser.add_argument("side", choices=("service", "proxy", "refusal"))
     parser.add_argument("--pace", type=float, default=0.0)
     parser.add_argument("--answers", type=int, default=256)
     chosen = parser.parse_args()
     engine = FakeEngine(chosen.pace)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder)
-        app = proxy(engine) if chosen.side == "proxy" else service(engine, path, chosen.answers)
+        bare = {"proxy": proxy(engine), "refusal": refusal}
+        app = bare.get(chosen.side) or service(engine, path, chosen.answers)
         config = uvicorn.Config(watched(app, engine), port=0, log_level="error", access_log=False)
         server = uvicorn.Server(config)
+        keep_collections_short()
 
         async def serve() -> None:
             listening = config.bind_socket()
