@@ -3,81 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import aclosing
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from scripted_shop import ANNA, BERT, NIGHT, NOON, REPLIES, Shop, last
 
 from endcloud.errors import AccessError, ConflictError, NotFoundError, SettingsError
-from endcloud.serving.breaker import CircuitBreaker
-from endcloud.serving.confidence import Uncalibrated
 from endcloud.serving.events import Called, Event, Piece, Said
 from endcloud.serving.office import OfficeHours
-from endcloud.serving.router import CloudRoute, EndRoute, Router
-from endcloud.serving.service import Service, Visitor
-from endcloud.store.conversations import StoredConversations
+from endcloud.serving.service import Visitor
 from endcloud.store.database import Database, sqlite_url
-from endcloud.store.desk import StoredDesk
-from endcloud.store.feedback import StoredFeedbacks
-from endcloud.testing.fixed_clock import FixedClock
-from endcloud.testing.scripted_model import Line, ScriptedModel
-from endcloud.types import Turn
-
-ANNA, BERT = Visitor("visitor a", "anna"), Visitor("visitor b", "bert")
-NOON, NIGHT = datetime(2026, 1, 5, 4, tzinfo=UTC), datetime(2026, 1, 5, 17, tzinfo=UTC)  # a Monday in Shanghai
-REPLIES = {"满多少包邮": "满59元包邮", "": "好的亲"}
-
-
-class Nothing:
-    """A shop that knows nothing of its customers, and where one parcel is."""
-
-    def __init__(self) -> None:
-        self.heard: list[str] = []
-
-    def about(self, customer: str, query: str, conversation: str = "") -> tuple[str, ...]:
-        return (f"顾客{customer}是会员。",) if "会员" in query else ()
-
-    async def look_up(self, customer: str, query: str) -> str | None:
-        return "您的包裹在杭州。" if customer == "anna" else None
-
-    def hear(self, customer: str, turn: Turn) -> None:
-        self.heard.append(turn.text)
-
-
-class Shop:
-    def __init__(self, database: Database, end: Mapping[str, Line | str], cloud: str | None, now: datetime) -> None:
-        self.end = ScriptedModel(end, "end")
-        self.cloud = ScriptedModel({"": cloud}, "cloud") if cloud else None
-        self.clock = FixedClock(now)
-        self.knowledge = Nothing()
-        self.conversations = StoredConversations(database)
-        self.feedbacks = StoredFeedbacks(database)
-        router = Router(
-            lambda: EndRoute(self.end, "v1", Uncalibrated(2, accept=0.5)),
-            CloudRoute(self.cloud, lambda: True, CircuitBreaker(self.clock), "uploads are off"),
-            (),
-            self.clock,
-        )
-        self.service = Service(
-            router,
-            self.conversations,
-            self.feedbacks,
-            StoredDesk(database),
-            self.knowledge,
-            OfficeHours.parse("09:00-21:00", "12345", "Asia/Shanghai"),
-            self.clock,
-        )
-
-    async def ask(self, text: str, visitor: Visitor = ANNA, conversation: str = "c", turn: str = "") -> list[Event]:
-        return [event async for event in self.service.ask(visitor, conversation, text, turn=turn)]
-
-    def says(self, text: str, visitor: Visitor = ANNA, conversation: str = "c", turn: str = "") -> list[Event]:
-        return asyncio.run(self.ask(text, visitor, conversation, turn))
-
-    def turns(self, conversation: str = "c") -> list[tuple[str, str]]:
-        return [(turn.speaker, turn.text) for turn in self.conversations.turns(conversation)]
 
 
 @pytest.fixture
@@ -90,10 +28,6 @@ def database(tmp_path: Path) -> Iterator[Database]:
 @pytest.fixture
 def shop(database: Database) -> Shop:
     return Shop(database, REPLIES, "云端的回答", NOON)
-
-
-def last(events: list[Event]) -> Turn:
-    return [event.turn for event in events if isinstance(event, Said)][-1]
 
 
 def test_a_talk_is_kept_word_by_word_and_read_on(shop: Shop) -> None:
@@ -167,6 +101,9 @@ def test_a_person_comes_speaks_and_hands_back(shop: Shop) -> None:
         with pytest.raises(ConflictError, match="by 'eva'"):
             await service.claim("c", "otto")
         assert await service.draft("c") == "好的亲"
+        assert (await shop.ask("我是会员吗"))[1:] == []
+        await service.draft("c")
+        assert shop.end.requests[-1].messages[-1].content == "顾客anna是会员。\n转人工\n在吗\n我是会员吗"
         with service.feed.listen("c") as news:
             said = await service.say("c", "eva", "您好，我是伊娃", suggested="好的亲")
             assert said.suggested == "好的亲" and said.by == "eva"
@@ -240,14 +177,6 @@ def test_what_was_shown_is_kept_when_the_reader_leaves(database: Database) -> No
     asyncio.run(leave())
     assert shop.turns() == [("customer", "你好"), ("end", "第一句，")]
     assert shop.end.left == 1
-
-
-def test_a_conversation_is_answered_by_one_speaker_at_a_time(shop: Shop) -> None:
-    async def both() -> None:
-        await asyncio.gather(shop.ask("你好"), shop.ask("满多少包邮"))
-
-    asyncio.run(both())
-    assert [speaker for speaker, _ in shop.turns()] == ["customer", "end", "customer", "end"]
 
 
 def test_office_hours_over_midnight_and_wrong_ones() -> None:

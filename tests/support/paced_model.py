@@ -20,6 +20,10 @@ class PacedModel:
         self._model = ScriptedModel(script, name)
         self._pause, self._hold, self._wait = pause, hold, wait
 
+    @property
+    def requests(self) -> list[Request]:
+        return self._model.requests
+
     async def stream(self, request: Request) -> AsyncIterator[Delta]:
         await asyncio.sleep(self._wait)
         async for delta in self._model.stream(request):

@@ -143,6 +143,36 @@ def test_a_thumbs_down_brings_the_answer_of_the_cloud(shop: Served, open_page: C
     assert said[0].by.startswith("demo-v_")
 
 
+def test_a_rating_is_shown_again_by_a_browser_that_kept_nothing(shop: Served, open_page: Callable[..., Page]) -> None:
+    page = open_page(shop.url)
+    log_in(page)
+    say(page, "满多少包邮？")
+    page.get_by_role("button", name="有帮助", exact=True).click()
+    expect(page.get_by_role("button", name="有帮助", exact=True)).to_have_attribute("aria-pressed", "true")
+    assert (
+        page.evaluate("Object.values(localStorage).filter((kept) => kept.includes('-1') || kept.includes(':1'))") == []
+    )
+    page.reload()
+    page.get_by_role("button", name="打开在线客服").click()
+    expect(page.get_by_role("button", name="有帮助", exact=True)).to_have_attribute("aria-pressed", "true")
+    expect(page.get_by_role("button", name="没帮助")).to_have_attribute("aria-pressed", "false")
+
+
+def test_words_said_while_an_answer_comes_are_heard_at_once(shop: Served, open_page: Callable[..., Page]) -> None:
+    page = open_page(shop.url)
+    say(page, "慢慢说")
+    expect(message(page, "end")).to_have_text("第一句，")  # and holds
+    say(page, "满多少包邮？")
+    say(page, "谢谢")
+    expect(page.locator("endcloud-chat .messages.unsent .message")).to_have_count(0)
+    expect(message(page, "customer")).to_have_text(["慢慢说", "满多少包邮？", "谢谢"])
+    expect(page.locator("endcloud-chat .message.end")).to_have_attribute("aria-busy", "true")
+    go_on(shop)
+    expect(message(page, "end")).to_have_text(
+        ["第一句，第二句~第三句。", "亲，满59元包邮，不满收8元运费。", "好的亲。"]
+    )
+
+
 def said_in(shop: Served) -> list[Turn]:
     return shop.service.conversations.lately(datetime.min.replace(tzinfo=UTC), 1_000)
 

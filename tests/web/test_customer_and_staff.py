@@ -10,11 +10,15 @@ from typing import Any
 
 import pytest
 from fastapi.routing import APIRoute
+from paced_model import PacedModel
 from web_conversation import heard, reply_of, say
 from web_server import Served, serving
 
+from endcloud.serving.confidence import Uncalibrated
+from endcloud.serving.router import EndRoute
 from endcloud.web import completions, console_api, customer_api, dashboard_api, health, review_api, staff_api
 from endcloud.web.access import CSRF_HEADER, STAFF, roles_of
+from endcloud.web.app import WebSettings
 
 PARTS = (completions, console_api, customer_api, dashboard_api, health, review_api, staff_api)
 
@@ -30,6 +34,18 @@ def test_words_are_acknowledged_and_the_reply_comes_by_the_events(served: Served
         assert [turn["speaker"] for turn in turns] == ["customer", "end"]
         after = page.get("/v1/conversations/c/turns", params={"after": "q1"}).json()["turns"]
         assert [turn["id"] for turn in after] == [reply["id"]]
+
+
+def test_one_customers_words_do_not_take_every_place(tmp_path: Path) -> None:
+    end = PacedModel({"": "好的，亲"}, "end", hold="亲")
+    with serving(tmp_path, settings=WebSettings(answers=64)) as served, served.visitor() as page:
+        served.service.router.end = lambda: EndRoute(end, "v1", Uncalibrated(2, accept=0.5))
+        answers = [say(page, "你好", f"q{number}") for number in range(10)]
+        assert [answer.status_code for answer in answers] == [202] * 8 + [429] * 2
+        assert answers[-1].headers["retry-after"] == "2"
+        end.go.set()
+        assert reply_of(page, "q7")["text"] == "好的，亲"
+        assert say(page, "你好", "q8").status_code == 202, "it can be sent again"
 
 
 def test_a_page_that_comes_back_hears_only_what_it_missed(served: Served) -> None:
@@ -76,6 +92,8 @@ def test_a_customer_rates_once_and_is_answered_by_the_cloud(served: Served) -> N
         rating = {"id": "f", "turn": reply["id"], "kind": "thumb", "value": -1, "text": "不对"}
         assert page.post("/v1/feedback", json=rating).json() == {"recorded": True}
         assert page.post("/v1/feedback", json=rating).json() == {"recorded": False}
+        assert page.get("/v1/conversations/c/turns").json()["ratings"] == {reply["id"]: -1}
+        assert next(iter(heard(page, "/v1/conversations/c/events", "ratings"))) == ("ratings", {reply["id"]: -1})
         assert page.post("/v1/feedback", json=rating | {"id": "g", "value": 7}).status_code == 400
         assert page.post("/v1/feedback", json=rating | {"id": "g", "kind": "correction"}).status_code == 403
         assert page.post(f"/v1/turns/{reply['id']}/second-answer").status_code == 202

@@ -121,6 +121,12 @@ class Service:
             Feedback(name, turn, reply.conversation, kind, "customer", visitor.customer, self.clock.now(), value, text)
         )
 
+    async def ratings(self, conversation: str, customer: str) -> dict[str, float]:
+        """The thumbs (1 or -1) that a customer has given in a conversation, by reply; the newest counts."""
+        said = await asyncio.to_thread(self.feedbacks.within, conversation) if customer else []
+        given = [one for one in said if one.kind == "thumb" and one.witness == "customer" and one.by == customer]
+        return {one.turn: one.value for one in given if one.value is not None}
+
     async def second_answer(self, visitor: Visitor, turn: str) -> AsyncGenerator[Event]:
         """The cloud's answer to the query of a reply that disappointed; kept, it is later what the end model learns."""
         reply = await self.reply(turn)
