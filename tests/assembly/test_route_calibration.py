@@ -18,8 +18,10 @@ from endcloud.scoring.trade_off import Point
 from endcloud.serving.confidence import Evidence, Uncalibrated
 from endcloud.serving.escalation import Calibrated
 from endcloud.serving.scored_exchange import Exchange
+from endcloud.store.versions import StoredVersions
+from endcloud.testing.memory_versions import MemoryVersions
 from endcloud.testing.silent_progress import SilentProgress
-from endcloud.types import Drawn
+from endcloud.types import AdapterVersion, Drawn
 
 POINTS = [Point(0.0, 0.8, 0.2, 0.0), Point(0.1, 0.9, 0.1, 0.4), Point(0.3, 0.95, 0.02, 0.7), Point(1.0, 0.9, 0.0, 1.0)]
 
@@ -83,6 +85,20 @@ def test_what_is_calibrated_is_what_serving_reads(root: Path) -> None:
     kept = json.loads((found.folder / "routes.json").read_text(encoding="utf-8"))
     assert [one["held_back"] for one in kept["expected"]] == [4] and kept["sentence"] == found.sentence
     assert {path.name for path in found.folder.iterdir()} >= {"trade-off-dark.svg", "apgr-light.png"}
+
+
+def test_a_version_is_judged_as_the_one_it_was_trained_from_until_it_has_a_calibration_of_its_own(root: Path) -> None:
+    files = MemoryVersions()
+    for digest, parent in (("parent", ""), ("child", "parent"), ("stranger", "")):
+        files.add(AdapterVersion(digest, "base", "lora", parent, (), {}))
+    with Shop.open(root, SilentProgress()) as shop:
+        shop.__dict__["versions"] = StoredVersions(shop.database, files)
+        calibrate_on(shop, exchanges(), Target("cloud-share", 0.25), "parent", "truth", held_back=4, resamples=50)
+        assert confidence_of(shop, "child") == confidence_of(shop, "parent")
+        assert isinstance(confidence_of(shop, "stranger"), Uncalibrated)
+        calibration_path(shop, "child").write_text("{}", encoding="utf-8")
+        with pytest.raises(EndcloudError, match="endcloud calibrate routes"):
+            confidence_of(shop, "child")
 
 
 def test_a_damaged_calibration_is_said_not_ignored(root: Path) -> None:

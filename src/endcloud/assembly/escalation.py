@@ -1,7 +1,9 @@
 """The decision that a shop's replies are shown by: calibrated for the version that answers, or a stand-in.
 
 A calibration belongs to one version of the end model (another one is sure of other things), and lies in the shop
-under that version's digest. `endcloud calibrate routes` makes it; until then `Uncalibrated` decides and says so.
+under that version's digest. `endcloud calibrate routes` makes it. A version that online evolution trained from another
+one is judged by the calibration of the nearest version that it came from until it has its own: it learned a few things
+more and is sure of most things as that one was. Where there is none at all, `Uncalibrated` decides and says so.
 """
 
 from __future__ import annotations
@@ -33,26 +35,34 @@ def confidence_of(shop: Shop, version: str = "") -> Confidence:
     from endcloud.serving.confidence import Uncalibrated
     from endcloud.serving.escalation import Calibrated
 
-    try:
-        text = calibration_path(shop, version_of(shop, version)).read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return Uncalibrated()
-    return Calibrated.from_json(text)
+    for digest in _with_ancestors(shop, version_of(shop, version)):
+        if (path := calibration_path(shop, digest)).exists():
+            return Calibrated.from_json(path.read_text(encoding="utf-8"))
+    return Uncalibrated()
+
+
+def _with_ancestors(shop: Shop, digest: str) -> list[str]:
+    """A version and those it was trained from, newest first; the bare base is nobody's ancestor."""
+    from endcloud.assembly.candidates import lineage
+
+    return ["base"] if digest == "base" else [version.digest for version in lineage(shop, digest)]
 
 
 def nearness_of(shop: Shop, version: str = "") -> Callable[[str], float | None]:
     """The nearness of a query (in clear text) to what a version was trained on; unknown where nothing is recorded."""
     from endcloud.errors import UsageError
     from endcloud.serving.nearness import NearnessIndex
+    from endcloud.store.lessons import StoredLessons
 
     try:
         examples = shop.examples("train")
     except UsageError:
         return lambda _: None
-    digest = version_of(shop, version)
-    learned = () if digest == "base" else shop.versions.get(digest).examples
+    chain = [digest for digest in _with_ancestors(shop, version_of(shop, version)) if digest != "base"]
+    learned = {name for digest in chain for name in shop.versions.get(digest).examples}
     named = {name.partition("/")[0] for name in learned}  # an example learned by its cloud reply is named ID/cloud
-    queries = [one.query for one in examples if not named or one.id in named]
+    lessons = [one.query for one in StoredLessons(shop.database).all() if one.id in named]
+    queries = [*lessons, *(one.query for one in examples if not named or one.id in named)]
     if not queries:
         return lambda _: None
     index = NearnessIndex(queries)
