@@ -24,7 +24,7 @@ import json, sys, time
 from pathlib import Path
 import torch
 torch.set_num_threads(1)
-from endcloud.end import training
+from endcloud.end import learning
 from endcloud.end.base_model import load_base
 from endcloud.end.methods import LoRA, PrefixTuning, PTuningV2, TrainingPlan
 from endcloud.end.training import PeftTrainer
@@ -39,8 +39,8 @@ root = Path(root)
 methods = {"lora": (LoRA(dropout=float(dropout), targets="all"), 1e-2), "prefix-tuning": (PrefixTuning(16), 1e-2),
            "p-tuning-v2": (PTuningV2(16), 1e-1)}
 method, rate = methods[name]
-slow = training.rate_at
-training.rate_at = lambda step, plan: (time.sleep(float(pause)), slow(step, plan))[1]
+slow = learning.rate_at
+learning.rate_at = lambda step, plan: (time.sleep(float(pause)), slow(step, plan))[1]
 versions = StoredVersions(Database(sqlite_url(root / "store.db")), VersionDirectory(root / "versions"))
 examples = [tiny_example(number) for number in range(24)]
 plan = TrainingPlan(40, rate, rows=2, accumulation=2, check_every=4)

@@ -1,4 +1,4 @@
-"""Training, from examples to a version: one loop, to be read from top to bottom.
+"""Training, from examples to a version; the loop itself is in `endcloud.end.learning`.
 
 Only the adapter's weights move; the base stays as it is, shared with whoever else uses it. Every step takes its
 rows by number and its dropout from the seed, so a training that was killed and goes on from its checkpoint ends
@@ -10,37 +10,31 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from itertools import islice
 from pathlib import Path
 
 import torch
 from accelerate import PartialState
-from accelerate.utils import reduce
 
 from endcloud.end import versions as version_files
 from endcloud.end.adapters import Adapter, attach
 from endcloud.end.base_model import BaseModel
-from endcloud.end.batches import Batch, Row, endless_rows, make_batch, token_losses, weighted_loss
+from endcloud.end.batches import Row, endless_rows
 from endcloud.end.chat_format import ChatFormat, Tokenized
-from endcloud.end.checkpoint import (
-    Checkpoint,
-    TrainingLog,
-    optimizer_tensors,
-    read_checkpoint,
-    restore_optimizer,
-)
+from endcloud.end.checkpoint import TrainingLog, read_checkpoint
+from endcloud.end.learning import Learning
 from endcloud.end.methods import LoRA, Method, TrainingPlan, as_settings
+from endcloud.end.objective import Objective, Supervised
+from endcloud.end.preference import Preference, Preferred
 from endcloud.end.prompt_start import count_for_prompt, example_prompt, start_from_prompt
 from endcloud.end.quantization import as_setting
-from endcloud.end.schedule import rate_at
 from endcloud.end.tokenized_examples import TokenizedExamples
 from endcloud.end.validation import Validation, figures, probe_prompts
 from endcloud.errors import TrainingError, VersionError
-from endcloud.protocols import Progress, ProgressTask, Versions
+from endcloud.protocols import Progress, Versions
 from endcloud.types import AdapterVersion, Example, Message
 
 RECIPE = 1
@@ -52,7 +46,8 @@ class PeftTrainer:
 
     `system` is the role sentence in front of every example, as in serving. `work` is a directory for the
     checkpoint. `parent` is the version to go on from; empty to start from the base. `probe` are conversations
-    answered at every check, so that a chart can show how replies get better; the log keeps the answers.
+    answered at every check, so that a chart can show how replies get better; the log keeps the answers. `preference`
+    names replies to move away from while the right ones are learned.
     """
 
     def __init__(
@@ -66,9 +61,11 @@ class PeftTrainer:
         work: Path,
         parent: str = "",
         probe: Sequence[Sequence[Message]] = (),
+        preference: Preference | None = None,
     ) -> None:
         self.base, self.method, self.plan, self.versions = base, method, plan, versions
         self.system, self.work, self.parent, self.probe = system, work, parent, probe
+        self.preference = preference
         # On a CPU accelerate joins the other processes only when it is told that it is one.
         self.processes = PartialState(cpu=base.device.type == "cpu")
         self.format = ChatFormat(base.tokenizer)
@@ -110,7 +107,7 @@ class PeftTrainer:
         devices = [self.base.device] if self.base.device.type == "cuda" else []
         began, path = time.monotonic(), self._checkpoint_path(fingerprints[steps[-1]])
 
-        def keep(adapter: Adapter, step: int, log: TrainingLog, tokens: int) -> None:
+        def keep(step: int, log: TrainingLog, tokens: int) -> None:
             seen = sorted({learned[number].id for number in self._seen(texts, step)})
             version = made[step] = self._keep(adapter, seen, fingerprints[step], self._plan_to(step), log)
             seconds = time.monotonic() - began
@@ -126,7 +123,20 @@ class PeftTrainer:
             checkpoint = read_checkpoint(path, fingerprints[steps[-1]])
             if checkpoint and any(step <= checkpoint.step and step not in made for step in steps[:-1]):
                 checkpoint = None  # a version on the way was lost, so the way has to be gone again
-            self._learn(adapter, texts, validation_of, checkpoint, path, fingerprints, task, keep)
+            objective = self._objective(learned, texts)
+            learning = Learning(
+                adapter,
+                objective,
+                self.plan,
+                validation_of,
+                self.format,
+                self.processes,
+                path,
+                fingerprints[steps[-1]],
+            )
+            if checkpoint is not None:
+                learning.resume(checkpoint)
+            learning.run(self._rows(texts), steps, keep, task)
         if self.processes.is_main_process:
             path.unlink(missing_ok=True)
         return [made[step] for step in steps]
@@ -142,93 +152,16 @@ class PeftTrainer:
                 f"{self.plan.schedule!r}; train each by itself, or with a constant rate."
             )
 
-    def _learn(
-        self,
-        adapter: Adapter,
-        texts: Sequence[Tokenized],
-        validation: Validation,
-        checkpoint: Checkpoint | None,
-        path: Path,
-        fingerprints: Mapping[int, str],
-        task: ProgressTask,
-        keep: Callable[[Adapter, int, TrainingLog, int], None],
-    ) -> None:
-        """The loop. At each step that `fingerprints` name, `keep` gets the adapter with the weights to keep, the
-        curves and the tokens seen."""
-        plan, state = self.plan, self.processes
-        weights = adapter.parameters()
-        optimizer = torch.optim.AdamW(weights.values(), lr=plan.learning_rate, weight_decay=plan.weight_decay)
-        log, best, done = TrainingLog(), adapter.trainable_state(), 0
-        fingerprint = fingerprints[plan.steps]
-
-        if checkpoint is not None:
-            adapter.load_trainable_state(checkpoint.weights)
-            restore_optimizer(optimizer, weights, checkpoint.optimizer)
-            log, best, done = checkpoint.log, dict(checkpoint.best), checkpoint.step
-            task.advance(done)
-        else:
-            validation.measure(adapter, self._loss, self.format, log, 0)
-
-        rows_a_step = plan.rows * plan.accumulation
-        rows = islice(self._rows(texts), done * rows_a_step, None)
-        began, seen = time.monotonic(), 0
-
-        for step in range(done, plan.steps):
-            for group in optimizer.param_groups:
-                group["lr"] = plan.learning_rate * rate_at(step, plan)
-
-            # Every process draws all rows of the step and works on its share. Sums are added up over rows and
-            # processes and divided once, so it does not matter how rows are spread.
-            mine = list(islice(rows, rows_a_step))[state.process_index :: state.num_processes]
-            loss_sum, weight_sum = 0.0, 0.0
-            adapter.peft.train()
-            optimizer.zero_grad()
-            for start in range(0, len(mine), plan.rows):
-                batch = make_batch(
-                    [[texts[number] for number in row] for row in mine[start : start + plan.rows]], self.pad_id
-                )
-                torch.manual_seed(hash((plan.seed, step, start, state.process_index)) % 2**63)
-                loss, weight = self._loss(adapter, batch)
-                torch.autograd.backward(loss)
-                loss_sum, weight_sum, seen = loss_sum + float(loss.detach()), weight_sum + weight, seen + batch.tokens
-
-            exact = torch.float32 if self.base.device.type == "mps" else torch.float64  # MPS knows no float64
-            sums = reduce(torch.tensor([loss_sum, weight_sum], dtype=exact, device=self.base.device), "sum")
-            mean_loss = float(sums[0] / sums[1])
-            if not math.isfinite(mean_loss):
-                raise TrainingError(
-                    f"The loss of {self.method.name} is {mean_loss!r} at step {step + 1}; "
-                    f"use a learning rate below {plan.learning_rate!r}."
-                )
-            for parameter in weights.values():
-                gradient = parameter.grad if parameter.grad is not None else torch.zeros_like(parameter)
-                parameter.grad = reduce(gradient, "sum") / sums[1].to(gradient.dtype)
-            torch.nn.utils.clip_grad_norm_(weights.values(), plan.clip)
-            optimizer.step()
-
-            log.loss.append((step + 1, mean_loss))
-            rate = seen * state.num_processes / (time.monotonic() - began)
-            task.advance(1, loss=round(mean_loss, 4), tokens_per_second=round(rate))
-
-            if (step + 1) % plan.check_every == 0 or step + 1 in fingerprints:
-                validation.measure(adapter, self._loss, self.format, log, step + 1)
-                if plan.schedule == "constant" or validation.improved(log):
-                    best, log.best_step = adapter.trainable_state(), step + 1
-                if step + 1 in fingerprints:
-                    adapter.load_trainable_state(best)
-                    keep(adapter, step + 1, log, seen * state.num_processes)
-                # After the version, so that whoever goes on from here finds it.
-                if state.is_main_process and step + 1 < plan.steps:
-                    moments = optimizer_tensors(optimizer, weights)
-                    Checkpoint(fingerprint, step + 1, log, adapter.trainable_state(), moments, best).write(path)
-                state.wait_for_everyone()
-
-    def _loss(self, adapter: Adapter, batch: Batch) -> tuple[torch.Tensor, float]:
-        """The weighted sum of token losses and the sum of weights of one batch."""
-        compute, batch = self.base.compute, batch.to(self.base.device)
-        with torch.autocast(self.base.device.type, dtype=compute, enabled=compute != torch.float32):
-            losses, segments = token_losses(adapter.model, batch, adapter.key_values(), compute)
-        return weighted_loss(losses, segments, batch.weights)
+    def _objective(self, learned: Sequence[Example], texts: Sequence[Tokenized]) -> Objective:
+        """Plain training, or by pairs where there are any among what is learned."""
+        if self.preference is None:
+            return Supervised(self.base, texts, self.pad_id)
+        poor = {
+            number: self._tokenized(replace(example, reply=said))
+            for number, example in enumerate(learned)
+            if (said := self.preference.poor.get(example.id, "")).strip() not in ("", example.reply.strip())
+        }
+        return Preferred(self.base, texts, poor, self.pad_id, self.preference.beta)
 
     def _rows(self, texts: Sequence[Tokenized]) -> Iterator[Row]:
         plan = self.plan
@@ -283,6 +216,7 @@ class PeftTrainer:
             "fingerprint": fingerprint,
             "compute": str(self.base.compute).removeprefix("torch."),
             **as_setting(self.base.quantization),
+            **(self.preference.as_settings() if self.preference else {}),
         }
         content = version_files.content_of(
             adapter,
@@ -320,6 +254,9 @@ class PeftTrainer:
             json.dumps([about, as_settings(self.method, self._plan_to(step))], sort_keys=True).encode()
         )
         digest.update(json.dumps([[asdict(message) for message in messages] for messages in self.probe]).encode())
+        if self.preference is not None:
+            poor = {example.id: self.preference.poor.get(example.id, "") for example in learned}
+            digest.update(json.dumps([self.preference.beta, poor], sort_keys=True).encode())
         for example in (*learned, *judged):
             digest.update(json.dumps(asdict(example), sort_keys=True).encode())
         return digest.hexdigest()
