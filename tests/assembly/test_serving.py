@@ -191,3 +191,17 @@ def test_live_facts_come_from_the_shops_function_or_a_person(tmp_path: Path) -> 
             assert tell(anna, "a", 1, "我的包裹到哪了")["text"] == "anna的包裹在杭州转运中心"
             assert tell(bert, "b", 1, "我的包裹到哪了")["route"] == "human"
         assert served.end.calls == [] and served.cloud.calls == []
+
+
+def test_an_owner_s_edit_is_told_to_the_cloud_that_takes_over(tmp_path: Path) -> None:
+    with serving_shop(tmp_path / "shop", logprob=-9.0) as served, served.client("service") as client:
+        served.shop.directory.policies.write_text("- 满88元包邮。\n", encoding="utf-8")
+        questions = iter(range(10_000))
+
+        def told() -> str:
+            """What the cloud is told with the next question."""
+            said(ask(client, f"满多少包邮呀，第{next(questions)}次问"))
+            return str(served.cloud.calls[-1].body["messages"])
+
+        until(lambda: "满88元包邮" in told())
+        assert "满59元包邮，不满" not in told()

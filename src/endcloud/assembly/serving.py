@@ -99,7 +99,7 @@ def cloud_route(shop: Shop, clock: Clock) -> CloudRoute:
     if not shop.settings.serving.uploads:
         return CloudRoute(None, lambda: False, breaker, "uploads are off")
     try:
-        takeover = TakeOver(shop.teacher, shop.budget, shop.labels, prices_of(shop), shop.settings.cloud.terms)
+        takeover = TakeOver(lambda: shop.teacher, shop.budget, shop.labels, prices_of(shop), shop.settings.cloud.terms)
     except (SettingsError, UsageError) as error:
         shop.progress.say(f"The cloud takes nothing over: {error}")
         return CloudRoute(None, lambda: False, breaker, "no cloud is set up")

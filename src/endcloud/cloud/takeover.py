@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
@@ -21,9 +21,12 @@ from endcloud.types import Delta, Example, Finish, Request, Tokens
 
 @dataclass
 class TakeOver:
-    """A cloud model that can be asked like any other (`protocols.ChatModel`), in masked text."""
+    """A cloud model that can be asked like any other (`protocols.ChatModel`), in masked text.
 
-    teacher: Teacher
+    `teacher` is asked for anew with each query: an owner's edit is told to the cloud from the next question on.
+    """
+
+    teacher: Callable[[], Teacher]
     budget: Budget
     labels: Labels
     prices: Prices
@@ -31,7 +34,7 @@ class TakeOver:
     name: str = field(init=False)
 
     def __post_init__(self) -> None:
-        self.name = self.teacher.cloud.name
+        self.name = self.teacher().cloud.name
 
     def affordable(self) -> bool:
         """Whether there is money left at all; a single call may still be too dear."""
@@ -47,7 +50,8 @@ class TakeOver:
 
         Raises BudgetError where the budget could be passed (nothing was sent then), PrivacyError and CloudError.
         """
-        prompt = await asyncio.to_thread(self._prompt, request)
+        teacher = await asyncio.to_thread(self.teacher)  # after an edit it is made anew
+        prompt = await asyncio.to_thread(_prompt, teacher, request)
         worst = self.prices.worst(prompt.request.messages, prompt.request.sampling.max_tokens)
         reservation = await asyncio.to_thread(self.budget.reserve, worst, "takeover")
         pieces: list[str] = []
@@ -55,26 +59,19 @@ class TakeOver:
         tokens: Tokens | None = None
         begun = time.monotonic()
         try:
-            async for delta in self.teacher.cloud.stream(prompt.request):
+            async for delta in teacher.cloud.stream(prompt.request):
                 pieces.append(delta.text)
                 finish, tokens = delta.finish or finish, delta.tokens or tokens
                 yield delta
         finally:
             price = self.prices.of(tokens) if tokens is not None else worst
             answer = Answer("".join(pieces).strip(), finish or "length", tokens, time.monotonic() - begun)
-            label = self._label(request, prompt, answer, price) if finish is not None else None
+            label = self._label(teacher, request, prompt, answer, price) if finish is not None else None
             # Shielded: a customer who leaves early must not leave money reserved or an answer unrecorded.
             await asyncio.shield(asyncio.to_thread(self._settle, reservation, price, label))
 
-    def _prompt(self, request: Request) -> Prompt:
-        turn = request.conversation
-        example = Example(turn, turn, "", request.messages, "", "natural", "served", "train")
-        prompt = next(iter(self.teacher.prompts([example])))
-        asked = replace(prompt.request, purpose="takeover", placeholders=request.placeholders)
-        return replace(prompt, request=asked)
-
-    def _label(self, request: Request, prompt: Prompt, answer: Answer, price: float) -> Label:
-        judged = self.teacher.judge(prompt, answer)
+    def _label(self, teacher: Teacher, request: Request, prompt: Prompt, answer: Answer, price: float) -> Label:
+        judged = teacher.judge(prompt, answer)
         return Label(
             example=request.conversation,
             key=prompt.key,
@@ -94,3 +91,11 @@ class TakeOver:
         self.budget.settle(reservation, price)
         if label is not None:
             self.labels.add([label])
+
+
+def _prompt(teacher: Teacher, request: Request) -> Prompt:
+    turn = request.conversation
+    example = Example(turn, turn, "", request.messages, "", "natural", "served", "train")
+    prompt = next(iter(teacher.prompts([example])))
+    asked = replace(prompt.request, purpose="takeover", placeholders=request.placeholders)
+    return replace(prompt, request=asked)
