@@ -1,6 +1,6 @@
 """The end engine beside `transformers.generate`, in one run: first token and tokens a second at 1, 8 and 32 streams.
 
-    python benchmarks/decoding.py --shop SHOP [--version VERSION] [--rounds 3]
+    python benchmarks/decoding.py --shop SHOP [--version VERSION] [--rounds 3] [--cloud]
 
 SHOP is a trained shop, such as the one `make demo` leaves. Both sides have the same base, the same LoRA version by the
 same PEFT, the same prompts and greedy decoding. A stream asks its next question when its reply has ended.
@@ -10,6 +10,11 @@ The peer is asked in the two ways a server can use it: *in turn* (it answers one
 both counts. Two kinds of prompts: *short*, as the shop's customers asked, each cold; and *long*, with the shop's
 policies and catalogue in front as a real base would have them, first cold, then with that beginning read before.
 Rounds alternate between the sides and medians count, so that a busy machine disturbs all alike.
+
+Last, one customer at a time, the seconds to the first words and to the whole reply from the end and from the cloud, as
+the service asks it: the teacher's prompt, masked, over HTTP. By default that is the bundled stand-in on loopback, which
+is no large model and far from nobody: its row shows what the way to a cloud takes on this machine and says nothing of
+how long a cloud takes. `--cloud` asks the one that the shop's settings name instead, at its price.
 """
 
 from __future__ import annotations
@@ -19,7 +24,8 @@ import asyncio
 import os
 import statistics
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -28,16 +34,24 @@ import torch
 from peft import PeftModel
 from transformers import StoppingCriteria, StoppingCriteriaList
 
+from endcloud.assembly.cloud import teacher_of
 from endcloud.assembly.shop import Shop
+from endcloud.bundled import standin_cloud
+from endcloud.cloud.client import OpenAICloud
+from endcloud.cloud.teacher import Teacher
 from endcloud.end.continuous import stop_ids_of
 from endcloud.end.generation import LocalEndModel
 from endcloud.end.residents import BASE
+from endcloud.privacy.guard import Guard
+from endcloud.testing.memory_ledger import MemoryLedger
 from endcloud.testing.silent_progress import SilentProgress
-from endcloud.types import Message, Request, Sampling
+from endcloud.types import Delta, Example, Message, Request, Sampling
 
 STREAMS = (1, 8, 32)
 QUESTIONS = 4
 """Questions that a stream asks one after the other."""
+ALONE = 40
+"""Questions asked of the end and of the cloud, one after the other."""
 SAMPLING = Sampling(max_tokens=64)
 Prompts = Sequence[Sequence[Message]]
 
@@ -164,6 +178,47 @@ def measured(model: LocalEndModel, peer: Peer, prompts: Prompts, streams: int, w
     return found
 
 
+def against_the_cloud(shop: Shop, model: LocalEndModel, teacher: Teacher, asked: Sequence[Example]) -> None:
+    """A line for each: one question after the other, the first of which warms up and does not count."""
+
+    def end(example: Example) -> AsyncIterator[Delta]:
+        return model.stream(Request(tuple(example.messages), sampling=SAMPLING))
+
+    async def cloud(example: Example) -> AsyncIterator[Delta]:
+        prompt = await asyncio.to_thread(lambda: next(teacher.prompts([example])))
+        async for delta in teacher.cloud.stream(prompt.request):
+            yield delta
+
+    async def timed(deltas: AsyncIterator[Delta]) -> tuple[float, float]:
+        began, first = time.perf_counter(), 0.0
+        async for delta in deltas:
+            first = first or (time.perf_counter() - began if delta.text else 0.0)
+        return first, time.perf_counter() - began
+
+    async def all_of() -> dict[str, list[tuple[float, float]]]:
+        return {
+            name: [await timed(ask(example)) for example in asked][1:]
+            for name, ask in (("end", end), (teacher.cloud.name, cloud))
+        }
+
+    for name, found in asyncio.run(all_of()).items():
+        firsts, wholes = (sorted(seconds) for seconds in zip(*found, strict=True))
+        tail = int(0.95 * len(found))
+        print(
+            f"{name:<22} {len(found):>3} | first words {statistics.median(firsts) * 1e3:.0f} ms (p95 "
+            f"{firsts[tail] * 1e3:.0f}), whole reply {statistics.median(wholes) * 1e3:.0f} ms (p95 "
+            f"{wholes[tail] * 1e3:.0f})"
+        )
+
+
+def cloud_of(shop: Shop, held: ExitStack, real: bool) -> Teacher:
+    """The teacher on the cloud of the shop's settings, or on a stand-in that leaves nothing in the shop's ledger."""
+    if real:
+        return shop.teacher
+    client = OpenAICloud(held.enter_context(standin_cloud.running()), "standin-cloud", "")
+    return teacher_of(shop, Guard(client, shop.masker, MemoryLedger()))
+
+
 def report(name: str, streams: int, rounds: list[dict[str, Seen]]) -> None:
     """One line: medians over the rounds, and the ratio of each round's engine to the better peer of that round."""
     rates = {side: statistics.median(one[side].rate for one in rounds) for side in rounds[0]}
@@ -189,6 +244,7 @@ def main() -> None:
     )
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--streams", type=int, nargs="*", default=STREAMS)
+    parser.add_argument("--cloud", action="store_true", help="ask the cloud of the shop's settings, at its price")
     chosen = parser.parse_args()
     with Shop.open(chosen.shop, SilentProgress()) as shop:
         model = shop.end_model(chosen.version)
@@ -202,6 +258,9 @@ def main() -> None:
             prompts = asked[: streams * QUESTIONS]
             rounds = [measured(model, peer, prompts, streams, warm=False) for _ in range(chosen.rounds)]
             report("short, cold", streams, rounds)
+        with ExitStack() as held:
+            print("one customer at a time; " + ("" if chosen.cloud else "the cloud is a stand-in, no latency added"))
+            against_the_cloud(shop, model, cloud_of(shop, held, chosen.cloud), shop.examples()[: 1 + ALONE])
         residents = model.engine.residents
         if model.version != BASE:  # the version as it is, but with room for a long prompt
             known = residents._loaded[model.version]
