@@ -22,6 +22,11 @@ Part = Literal["train", "held out"]
 Approval = Literal["not needed", "waiting", "approved", "rejected"]
 Judgement = Literal["promote", "refuse", "undecided", "keep", "roll back"]
 
+UNASKED = "relevance"
+"""Cause of an audit for which the cloud was not asked: the half of Equation 1 that costs nothing."""
+SAMPLE = "sample"
+"""Cause of an audit that was drawn by chance: only these say how good service is on the whole."""
+
 
 @dataclass(frozen=True, slots=True)
 class Round:
@@ -50,7 +55,7 @@ class Audit:
 
     `turn` is the reply, `query` the customer's turn (under which the cloud's label is kept). `wrong` are facts of the
     reply that the cloud's reply, or the shop's rules, say otherwise; `final` is None where a part was not to be had,
-    and `cause` says why it was audited (`sample`, `disliked`, …).
+    and `cause` says why it was audited (`SAMPLE`, `disliked`, …; `UNASKED` where only the relevance is known).
     """
 
     turn: str
@@ -123,12 +128,29 @@ class Lesson:
 
 @dataclass(frozen=True, slots=True)
 class Retirement:
-    """`item` (an example's or a lesson's id) holds no more: `reason` says what replaced it, `by` who or which edit."""
+    """`item` holds no more: `reason` says what replaced it, `by` who or which edit.
+
+    An item is an example's id (its recorded reply), a lesson's id, or `label:NUMBER`, one answer of the cloud. The
+    store gives a retired answer to nobody (`Labels`); an example whose recorded reply is retired comes as `excluded`.
+    """
 
     item: str
     reason: str
     by: str
     at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyText:
+    """The shop's rules, a line a rule, as they stood from `at` on; `number` counts their versions from 1."""
+
+    number: int
+    text: str
+    at: datetime
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        return tuple(self.text.splitlines())
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,10 +215,10 @@ class Rounds(Protocol):
 
 
 class Audits(Protocol):
-    """Scores of served replies; one row a reply, never changed."""
+    """Scores of served replies; one row a reply."""
 
     def add(self, audits: Sequence[Audit]) -> None:
-        """Records them; a reply that was audited before keeps its row."""
+        """Records them; a reply that was audited before keeps its row, unless only its relevance was known."""
         ...
 
     def since(self, since: datetime) -> list[Audit]: ...

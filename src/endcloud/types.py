@@ -52,6 +52,10 @@ class Dialogue:
     customer: str = ""
 
 
+SUPERSEDED = "superseded"
+"""Why an example is excluded whose recorded reply a newer truth has retired."""
+
+
 @dataclass(frozen=True, slots=True)
 class Example:
     """One training example: the masked context, oldest message first, and the reply to learn.

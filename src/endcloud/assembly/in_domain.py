@@ -46,7 +46,7 @@ def exchanges_of(shop: Shop) -> list[Exchange]:
     """What they learn from: the training split, with the cloud's good replies beside the recorded ones."""
     from endcloud.scoring.in_domain.exchanges import exchanges
 
-    examples = shop.examples("train")
+    examples = shop.recorded("train")
     labels = shop.labels.of(example.id for example in examples)
     return exchanges(examples, {name: label.text for name, label in labels.items() if not label.reason})
 
@@ -132,7 +132,7 @@ def _scorers(shop: Shop, directory: Path) -> list[tuple[Scorer, Scorer]]:
     from endcloud.scoring.similarity import SentenceSimilarity
     from endcloud.scoring.standin import train_scorers
 
-    found = [train_scorers(shop.examples("train"), shop.directory.models, progress=shop.progress)]
+    found = [train_scorers(shop.recorded("train"), shop.directory.models, progress=shop.progress)]
     newest = training.current(shop.directory.models)
     if newest:
         if newest.from_scratch:
@@ -169,7 +169,7 @@ def _selecting(scorers: Sequence[tuple[Scorer, Scorer]]) -> list[Scorer]:
 def _test_contexts(shop: Shop, limit: int | None) -> list[Context]:
     from endcloud.scoring.response_selection import Context
 
-    usable = [example for example in shop.examples("test") if not example.excluded and example.reply.strip()]
+    usable = [example for example in shop.recorded("test") if not example.excluded and example.reply.strip()]
     return [Context(example.dialogue, example.query, example.reply) for example in usable[:limit]]
 
 
@@ -179,7 +179,7 @@ def _given(shop: Shop, path: Path) -> tuple[dict[int, list[Choice]], int]:
     from endcloud.corpus.candidates import read_candidates
     from endcloud.scoring.response_selection import OTHERS, Choice, Context, with_others
 
-    learned = {(example.query, example.reply) for example in shop.examples("train")}
+    learned = {(example.query, example.reply) for example in shop.recorded("train")}
     own: dict[int, list[Choice]] = {}
     contexts: list[Context] = []
     seen = 0

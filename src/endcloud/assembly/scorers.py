@@ -25,7 +25,7 @@ def scorer_of(shop: Shop) -> DualScorer:
     if STAND_IN in (settings.similarity, settings.relevance):
         from endcloud.scoring.standin import train_scorers
 
-        similarity, relevance = train_scorers(shop.examples("train"), shop.directory.models, progress=shop.progress)
+        similarity, relevance = train_scorers(shop.recorded("train"), shop.directory.models, progress=shop.progress)
     if settings.similarity != STAND_IN:
         similarity = similarity_of(settings, shop.directory.root)
     if settings.relevance != STAND_IN:

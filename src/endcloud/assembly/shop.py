@@ -10,13 +10,14 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from endcloud.assembly.training import TrainingChoice
 from endcloud.errors import UsageError
-from endcloud.types import AdapterVersion, Example, Message, Sampling, Split
+from endcloud.types import SUPERSEDED, AdapterVersion, Example, Message, Sampling, Split
 
 if TYPE_CHECKING:
     from endcloud.cloud.catalogue import Catalogue
@@ -161,7 +162,14 @@ class Shop:
         return cold_start(self, sources)
 
     def examples(self, split: Split | None = None) -> list[Example]:
-        """The examples that stage 1 made."""
+        """The examples that stage 1 made; one whose recorded reply a newer truth has retired is `excluded`."""
+        from endcloud.store.lessons import StoredRetirements
+
+        recorded, retired = self.recorded(split), StoredRetirements(self.database).items()
+        return [replace(one, excluded=SUPERSEDED) if one.id in retired else one for one in recorded]
+
+    def recorded(self, split: Split | None = None) -> list[Example]:
+        """The examples as stage 1 made them, whatever holds today: scorers learn from these, and stay the same."""
         from endcloud.corpus.dataset import read_examples
 
         if not self.directory.corpus.is_dir():

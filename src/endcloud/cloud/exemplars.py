@@ -5,6 +5,9 @@ way) a fixed block first, whose bytes the provider caches, and the nearest few l
 split only, hold no personal placeholder, and never come from the query's own dialogue or a near-duplicate of it: the
 answer would stand in the prompt. So there are two fixed blocks of different dialogues, and a query that is excluded
 from one is asked with the other; where both hold something too near, the smaller harm is cut out.
+
+A pair that a newer truth has retired is shown no more. It leaves its place in the block empty and is still counted
+where the question is named (`Choice.chosen`), so that retiring it asks again only what lies near it.
 """
 
 from __future__ import annotations
@@ -22,7 +25,7 @@ from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 
 from endcloud.cloud.persona import Pair
 from endcloud.numerals import normalise
-from endcloud.types import Example
+from endcloud.types import SUPERSEDED, Example
 
 Mode = Literal["fixed", "nearest", "mixed"]
 _PERSONAL = re.compile(r"\[[^\[\]\s]*_\d+\]")
@@ -34,11 +37,14 @@ _SAME_QUESTION = 0.5  # cosine of character n-grams from which two questions cou
 @dataclass(frozen=True, slots=True)
 class Choice:
     """The pairs for one question. `block` is shared by many, `nearest` is this question's own (nearest last);
-    `same` are those of both that answer the same question."""
+    `same` are those of both that answer the same question. `chosen` is the block with what was retired since, and
+    `retired` names what of it answered the same question."""
 
     block: tuple[Pair, ...]
     nearest: tuple[Pair, ...] = ()
     same: tuple[Pair, ...] = ()
+    chosen: tuple[Pair, ...] = ()
+    retired: tuple[str, ...] = ()
 
 
 class Exemplars:
@@ -75,7 +81,8 @@ class Exemplars:
     @property
     def used(self) -> int:
         """How many pairs a prompt holds at most: N, or what exists."""
-        return max((len(block) for block in self._blocks), default=0) + min(self._own, len(self._pool))
+        holding = [int((~self._retired[block]).sum()) for block in self._blocks]
+        return max(holding, default=0) + min(self._own, len(self._pool))
 
     @property
     def sentence(self) -> str:
@@ -110,6 +117,7 @@ class Exemplars:
         names = {name: number for number, name in enumerate(_dialogue_texts(examples))}
         self._dialogue_rows = self._trigrams.transform(_dialogue_texts(examples).values())
         self._dialogue_of = np.array([names[e.dialogue] for e in examples])
+        self._retired = np.array([e.excluded == SUPERSEDED for e in examples])
         self._dialogue_number = names
 
     def _two_blocks(self, size: int) -> list[NDArray[np.intp]]:
@@ -155,17 +163,19 @@ class Exemplars:
         return np.asarray(shared / np.maximum(1, sizes - shared), dtype=np.float32)
 
     def _choice(self, likeness: NDArray[np.float32], near: NDArray[np.bool_]) -> Choice:
-        block = self._block(near)
+        chosen = self._block(near)
+        block = chosen[~self._retired[chosen]]
         nearest: list[int] = []
         if self._own:
-            open_pairs = np.where(near, -1.0, likeness)
+            open_pairs = np.where(near | self._retired, -1.0, likeness)
             open_pairs[block] = -1.0
             count = min(self._own, len(open_pairs))
             best = np.argpartition(-open_pairs, count - 1)[:count]
             nearest = sorted((int(i) for i in best if open_pairs[i] >= 0), key=lambda i: (open_pairs[i], -i))
         shown = [*block.tolist(), *nearest]
         same = tuple(self._pairs[i] for i in shown if likeness[i] >= _SAME_QUESTION)
-        return Choice(self._pairs_of(block), tuple(self._pairs[i] for i in nearest), same)
+        gone = tuple(self._pairs[i].example for i in chosen if self._retired[i] and likeness[i] >= _SAME_QUESTION)
+        return Choice(self._pairs_of(block), tuple(self._pairs[i] for i in nearest), same, self._pairs_of(chosen), gone)
 
     def _block(self, near: NDArray[np.bool_]) -> NDArray[np.intp]:
         """The first block that holds nothing too near; else the one that loses least, without what is too near."""
@@ -207,7 +217,7 @@ def _fit(example: Example) -> bool:
     return (
         example.split == "train"
         and example.origin in ("natural", "human")
-        and not example.excluded
+        and example.excluded in ("", SUPERSEDED)
         and example.weight > 0
         and all(text.strip() and len(text) <= _LONGEST and not _PERSONAL.search(text) for text in texts)
     )

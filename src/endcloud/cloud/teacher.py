@@ -73,12 +73,11 @@ class Judgement:
 
 @dataclass(frozen=True, slots=True)
 class _Prefix:
-    """A block's system message, the digest of its text and that of its pairs."""
+    """A block's system message and the digest of its text."""
 
     block: tuple[Pair, ...]
     text: str
     digest: str
-    pairs: str
 
 
 @dataclass(slots=True)
@@ -92,6 +91,7 @@ class Teacher:
     catalogue: Catalogue = field(default_factory=Catalogue)
     sampling: Sampling = field(default_factory=Sampling)
     _prefixes: dict[int, _Prefix] = field(default_factory=dict, init=False, repr=False)
+    _names: dict[int, tuple[tuple[Pair, ...], str]] = field(default_factory=dict, init=False, repr=False)
 
     @property
     def knows_the_shop(self) -> bool:
@@ -163,7 +163,9 @@ class Teacher:
         return Prompt(
             example=example.id,
             request=request,
-            key=_digest(model, about, head.pairs, _pairs_digest(choice.nearest), rows, spoken),
+            key=_digest(
+                model, about, self._named(choice.chosen), _pairs_digest(choice.nearest), rows, spoken, *choice.retired
+            ),
             digest=_digest(head.digest, tail, spoken),
             told=(*said, *rows),
             same=choice.same,
@@ -182,8 +184,15 @@ class Teacher:
         kept = self._prefixes.get(id(block))
         if kept is None or kept.block is not block:
             text = prefix(self.persona, self.policies.lines, block)
-            kept = self._prefixes[id(block)] = _Prefix(block, text, _digest(text), _pairs_digest(block))
+            kept = self._prefixes[id(block)] = _Prefix(block, text, _digest(text))
         return kept
+
+    def _named(self, block: tuple[Pair, ...]) -> str:
+        """The digest of a block's pairs, made once for each block."""
+        kept = self._names.get(id(block))
+        if kept is None or kept[0] is not block:
+            kept = self._names[id(block)] = (block, _pairs_digest(block))
+        return kept[1]
 
 
 def _pairs_digest(pairs: Sequence[Pair]) -> str:

@@ -1,4 +1,8 @@
-"""The cloud's answers, kept forever. Implements `endcloud.protocols.Labels`."""
+"""The cloud's answers, kept forever. Implements `endcloud.protocols.Labels`.
+
+An answer that a newer truth has retired stays in its row and is given to nobody: not as a label to learn or judge by,
+nor as the recorded answer to the same question.
+"""
 
 from __future__ import annotations
 
@@ -7,16 +11,20 @@ from dataclasses import fields
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import Row, insert, select
+from sqlalchemy import Row, String, cast, exists, insert, literal, select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from endcloud.protocols import Label
 from endcloud.store.database import Database
+from endcloud.store.evolution_tables import RetirementRow
 from endcloud.store.tables import LabelRow
 from endcloud.types import Tokens
 
 # SQLite takes at most 32,766 values in one statement, older builds 999.
 _VALUES = 900
+RETIRED_AS = "label:"
+"""What the number of an answer's row stands behind where it is retired."""
+_HOLDS = ~exists().where(RetirementRow.item == literal(RETIRED_AS) + cast(LabelRow.id, String))
 
 
 class StoredLabels:
@@ -39,12 +47,20 @@ class StoredLabels:
         if rows:
             self._database.write(lambda connection: connection.execute(insert(LabelRow), rows))
 
+    def standing(self) -> dict[str, Label]:
+        """Every good answer that holds, oldest first, by the name it would be retired by (`label:NUMBER`)."""
+        chosen = select(LabelRow.__table__).where(LabelRow.reason == "", _HOLDS).order_by(LabelRow.id)
+        with self._database.reading() as connection:
+            return {f"{RETIRED_AS}{row.id}": _label(row) for row in connection.execute(chosen)}
+
     def _find(self, column: InstrumentedAttribute[str], values: Iterable[str]) -> list[Label]:
         with self._database.reading() as connection:
             return [
                 _label(row)
                 for some in _chunks(values)
-                for row in connection.execute(select(LabelRow.__table__).where(column.in_(some)).order_by(LabelRow.id))
+                for row in connection.execute(
+                    select(LabelRow.__table__).where(column.in_(some), _HOLDS).order_by(LabelRow.id)
+                )
             ]
 
 

@@ -1,0 +1,211 @@
+"""A newer truth supersedes: which recorded replies state what an edit of the rules has made untrue.
+
+An edit is a diff of policy lines. An item is retired if the changed line is the nearest to its question and its reply
+states a fact of the removed text (a number, a name, a yes or no) that the new text lacks. What may or may not still
+hold is doubtful: it is asked again, or a person looks. Similarity decides only which line an item is about, never
+whether it is true: 59 and 99 look alike.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from itertools import pairwise
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.feature_extraction.text import TfidfVectorizer
+
+from endcloud.facts import Fact, contradictions, facts_in
+from endcloud.numerals import normalise
+
+Kind = Literal["example", "label", "lesson"]
+Finding = Literal["untrue", "doubtful"]
+_SAME_RULE = 0.5  # likeness from which an added line is the new form of a removed one
+_ABOUT = 0.1  # likeness below which no line speaks of an item's matter
+_SURELY_ABOUT = 0.3  # likeness from which an item is about a rule although it states none of its facts
+_NEARLY = 0.5  # share of the nearest line's likeness from which another line may as well be the one
+_HAN = re.compile(r"[一-鿿]{2}")
+_MANNER = frozenset(
+    " #元天小时的了吗呢啊呀吧哦么嘛是我你您他她它们这那和与或就都也还要请亲哈给到后内在有可以能什怎多少几问一下谢店家"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One changed rule. `old` is empty for a new rule, `new` for one that was struck out; a rule that became several
+    has them line by line in `new`."""
+
+    old: str
+    new: str
+
+    def __str__(self) -> str:
+        if not self.old:
+            return f"new: {self.new}"
+        return f"{self.old} → {self.new.replace(chr(10), ' / ') or 'struck out'}"
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """Something that says what a right reply is: `kind` is a recorded `example`, a cloud's `label`, or a `lesson`.
+
+    `id` is the name it is retired by; a label goes by its example's. Texts are masked.
+    """
+
+    id: str
+    kind: Kind
+    question: str
+    reply: str
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An item that an edit concerns, the change it is about, and why it is untrue, or only doubtful."""
+
+    item: Item
+    change: Change
+    finding: Finding
+    reason: str
+
+
+def changes(before: Sequence[str], after: Sequence[str]) -> list[Change]:
+    """The rules that an edit changed; a line that only moved is none of them."""
+    removed = [line for line in dict.fromkeys(before) if line not in after]
+    added = [line for line in dict.fromkeys(after) if line not in before]
+    likeness = {(old, new): _likeness(old, new) for old in removed for new in added}
+    pairs: dict[str, list[str]] = {old: [] for old in removed}
+    taken: set[str] = set()
+    for (old, new), how in sorted(likeness.items(), key=lambda entry: -entry[1]):
+        if how >= _SAME_RULE and not pairs[old] and new not in taken:
+            pairs[old].append(new)
+            taken.add(new)
+    for new in added:  # a rule that became several: the rest of it belongs to the same old one
+        nearest = max(removed, key=lambda old: likeness[old, new], default="")
+        if new not in taken and nearest and likeness[nearest, new] >= _SAME_RULE:
+            pairs[nearest].append(new)
+            taken.add(new)
+    merged = {
+        old: max(added, key=lambda new: likeness[old, new], default="") for old in removed if not pairs[old]
+    }  # several rules that became one
+    for old, new in merged.items():
+        if new and likeness[old, new] >= _SAME_RULE:
+            pairs[old].append(new)
+    return [*(Change(old, "\n".join(new)) for old, new in pairs.items()),
+            *(Change("", new) for new in added if new not in taken)]  # fmt: skip
+
+
+def superseded(
+    items: Sequence[Item], before: Sequence[str], after: Sequence[str], rows: Sequence[str] = ()
+) -> list[Found]:
+    """What of `items` the edit from `before` to `after` concerns, in their order.
+
+    `rows` are what else the shop states and did not change: its products. An item that is about one of them is not
+    about a rule.
+    """
+    edited = changes(before, after)
+    if not edited or not items:
+        return []
+    lines = [*dict.fromkeys(before), *(change.new for change in edited if not change.old), *rows]
+    of_line = {change.old or change.new: change for change in edited}
+    likeness = _Likeness(lines).of(items)
+    standing = frozenset(fact for line in (*after, *rows) for fact in facts_in(line))
+    found = (
+        _finding(item, [(of_line.get(line), how) for line, how in zip(lines, row.tolist(), strict=True)], standing)
+        for item, row in zip(items, likeness, strict=True)
+    )
+    return [one for one in found if one is not None]
+
+
+def _finding(item: Item, likeness: Sequence[tuple[Change | None, float]], standing: frozenset[Fact]) -> Found | None:
+    """What the edit says of one item, given how like each line it is and which of the lines changed."""
+    best = max(how for _, how in likeness)
+    for change, how in sorted(likeness, key=lambda entry: -entry[1]):
+        if change is None:
+            continue
+        gone = stated_of_the_removed(item.reply, change)
+        told = "、".join(map(str, gone))
+        if gone and how == best >= _ABOUT:
+            return Found(item, change, "untrue", f"states {told}, which the rules no longer say: {change}")
+        unbacked = any(isinstance(fact, Fact) and fact.kind != "yes/no" and fact not in standing for fact in gone)
+        if gone and (how >= max(_ABOUT, _NEARLY * best) or unbacked):
+            return Found(item, change, "doubtful", f"states {told}, and may be about a changed rule: {change}")
+        if how == best >= _SURELY_ABOUT and _open(item.reply, change):
+            return Found(item, change, "doubtful", f"is about a changed rule, and says it in other words: {change}")
+    return None
+
+
+def stated_of_the_removed(reply: str, change: Change) -> list[Fact | str]:
+    """The facts of `reply` that the old text states and the new one lacks: numbers, yes or no, and names."""
+    stated, new = _stated(reply), facts_in(change.new)
+    lacking = [fact for fact in facts_in(change.old) if not any(fact.agrees(other) for other in new)]
+    words = normalise(reply)
+    return [
+        *sorted({mine for fact in lacking for mine in stated if mine.agrees(fact)}),
+        *sorted(word for word in _names_gone(change) if word in words),
+    ]
+
+
+def _stated(reply: str) -> frozenset[Fact]:
+    """The facts of a reply, which states where it ends on 呢 and does not ask."""
+    return facts_in(reply.replace("呢", ""))
+
+
+def _open(reply: str, change: Change) -> bool:
+    """Whether a reply about a changed rule, stating nothing of its old text, may be untrue all the same."""
+    if contradictions(reply, change.new):
+        return True
+    new = facts_in(change.new)
+    if any(fact.agrees(other) for fact in _stated(reply) for other in new):
+        return False  # it says what holds now
+    return bool(change.old) and not _only_numbers(change)
+
+
+def _only_numbers(change: Change) -> bool:
+    """Whether old and new differ in numbers alone: who states none of them, says nothing untrue."""
+    return _numberless(change.old) == _numberless(change.new)
+
+
+def _numberless(text: str) -> str:
+    return re.sub(r"\d+(?:\.\d+)?", "#", normalise(text))
+
+
+def _names_gone(change: Change) -> set[str]:
+    """The words of the old text that an edit struck out, as pairs of characters; a name's own, such as a courier's."""
+    old, new = normalise(change.old), normalise(change.new)
+    if not new:
+        return set()  # a whole rule was struck out: its facts count, not each of its words
+    gone: set[str] = set()
+    for kind, start, end, *_ in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+        if kind in ("replace", "delete"):
+            piece = old[max(0, start - 1) : end + 1]  # with its neighbours: of 您承担 → 我们承担 only 您 was struck out
+            gone.update(pair for pair in map("".join, pairwise(piece)) if _HAN.fullmatch(pair))
+    return {pair for pair in gone if pair not in new and not set(pair) <= _MANNER}
+
+
+def _likeness(one: str, other: str) -> float:
+    return SequenceMatcher(None, normalise(one), normalise(other), autojunk=False).ratio()
+
+
+class _Likeness:
+    """How like a text is to each of some lines: cosine of character n-grams."""
+
+    def __init__(self, lines: Sequence[str]) -> None:
+        self._vectorizer = TfidfVectorizer(analyzer=_grams, sublinear_tf=True, dtype=np.float32)
+        self._rows = self._vectorizer.fit_transform(lines)
+
+    def of(self, items: Iterable[Item]) -> NDArray[np.float32]:
+        """(items, lines), in [0, 1]: by what was asked and what was answered, since a customer says 邮费 where the
+        rule says 运费."""
+        texts = [f"{item.question} {item.reply}" for item in items]
+        return np.asarray((self._vectorizer.transform(texts) @ self._rows.T).toarray(), dtype=np.float32)
+
+
+def _grams(text: str) -> list[str]:
+    """What a text is about, as character n-grams: without its numbers, since an edit must not decide by them which
+    line an item is about, and without the manner of speaking."""
+    text = re.sub(r"[^\w\[\]]+", " ", _numberless(text))
+    grams = (text[at : at + size] for size in (1, 2, 3) for at in range(len(text) - size + 1))
+    return [gram for gram in grams if not _MANNER & set(gram) and not gram.isspace()]
