@@ -16,6 +16,7 @@ from endcloud.errors import SettingsError, UsageError
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
+    from endcloud.assembly.following import Follower
     from endcloud.assembly.shop import Shop
     from endcloud.protocols import Clock
     from endcloud.serving.knowledge import CustomerKnowledge
@@ -39,36 +40,42 @@ class Running:
 def running(shop: Shop) -> Iterator[Running]:
     """The service of a shop, alone on it. Raises LockedError where another process serves it already."""
     from endcloud.assembly.following import Follower
-    from endcloud.assembly.remote_end import counts_as_cloud
     from endcloud.assembly.service_web import application
     from endcloud.cloud.retry import WallClock
+
+    clock = WallClock()
+    with shop.directory.lock("serve"), Follower.of(shop) as follower:
+        service = service_of(shop, follower, clock)
+        yield Running(application(shop, service, follower, clock), service)
+
+
+def service_of(shop: Shop, follower: Follower, clock: Clock) -> Service:
+    """The service itself, without the web in front of it; the simulation has a clock of its own."""
+    from endcloud.assembly.remote_end import counts_as_cloud
     from endcloud.serving.router import Router
     from endcloud.serving.service import Service
     from endcloud.store.conversations import StoredConversations
     from endcloud.store.desk import StoredDesk
     from endcloud.store.feedback import StoredFeedbacks
 
-    clock = WallClock()
-    with shop.directory.lock("serve"), Follower.of(shop) as follower:
-        router = Router(
-            follower.end,
-            cloud_route(shop, clock),
-            follower.checks,
-            clock,
-            wording_of(shop),
-            shop.settings.serving.lookup_phrased and not counts_as_cloud(shop),
-        )
-        service = Service(
-            router,
-            StoredConversations(shop.database),
-            StoredFeedbacks(shop.database),
-            StoredDesk(shop.database),
-            knowledge_of(shop),
-            office_hours(shop),
-            clock,
-            sampling=shop.sampling,
-        )
-        yield Running(application(shop, service, follower, clock), service)
+    router = Router(
+        follower.end,
+        cloud_route(shop, clock),
+        follower.checks,
+        clock,
+        wording_of(shop),
+        shop.settings.serving.lookup_phrased and not counts_as_cloud(shop),
+    )
+    return Service(
+        router,
+        StoredConversations(shop.database),
+        StoredFeedbacks(shop.database),
+        StoredDesk(shop.database),
+        knowledge_of(shop),
+        office_hours(shop),
+        clock,
+        sampling=shop.sampling,
+    )
 
 
 def refuse_open_door(shop: Shop, host: str) -> None:
