@@ -54,7 +54,7 @@ class Evolution:
         return watch(self, round)
 
     def select(self, round: Round) -> Done:
-        from endcloud.assembly.auditing import select
+        from endcloud.assembly.selecting import select
 
         return select(self, round)
 

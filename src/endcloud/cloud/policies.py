@@ -13,7 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from endcloud.errors import SourceError
-from endcloud.facts import contradictions
+from endcloud.facts import Fact, contradictions, unsupported
 from endcloud.numerals import normalise
 
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
@@ -45,9 +45,15 @@ class Policies:
 
     def agree(self, question: str, reply: str) -> bool:
         """Whether no fact of `reply` says otherwise than the rules that the question and the reply are about."""
+        return not self.contradicted(question, reply)
+
+    def contradicted(self, question: str, reply: str, sources: Sequence[str] = ()) -> frozenset[Fact]:
+        """The facts of `reply` that the rules about question and reply say otherwise, and that none of `sources`
+        states (catalogue rows, the customer's own words)."""
         about = topics(question) | topics(reply)
         near = [line for line in self.lines if len(topics(line) & about) >= 2]
-        return not any(fact.kind != "yes/no" for fact in contradictions(reply, "\n".join(near)))
+        wrong = {fact for fact in contradictions(reply, "\n".join(near)) if fact.kind != "yes/no"}
+        return frozenset(wrong & unsupported(reply, sources)) if wrong else frozenset()
 
 
 @lru_cache(maxsize=65_536)

@@ -7,9 +7,9 @@ from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, select
+from sqlalchemy import Connection, RowMapping, delete, select
 
-from endcloud.rounds import Audit
+from endcloud.rounds import UNASKED, Audit
 from endcloud.store.database import Database, insert_once
 from endcloud.store.evolution_tables import AuditRow
 from endcloud.types import Score
@@ -25,11 +25,14 @@ class StoredAudits:
         self._database = database
 
     def add(self, audits: Sequence[Audit]) -> None:
-        """Records them; a reply that was audited before keeps its row."""
+        """Records them; a reply that was audited before keeps its row, unless only its relevance was known."""
         rows = [_as_row(audit) for audit in audits]
 
         def add(connection: Connection) -> None:
             for row in rows:
+                half = delete(AuditRow).where(AuditRow.turn == row["turn"], AuditRow.cause == UNASKED)
+                if row["cause"] != UNASKED:
+                    connection.execute(half)
                 connection.execute(insert_once(connection, AuditRow), row)
 
         self._database.write(add)
