@@ -171,6 +171,23 @@ class Decision:
     at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class TrainingWindow:
+    """A time in which the service gives its memory to a training, where there is not enough for both.
+
+    It is asked for, granted when the service has let go, and closed by whoever asked; one whose `lease` has run out is
+    forsaken, and the service takes its memory back.
+    """
+
+    number: int
+    round: int
+    worker: str
+    asked: datetime
+    lease: datetime
+    granted: datetime | None = None
+    closed: datetime | None = None
+
+
 class Rounds(Protocol):
     """The rounds of a shop: at most one is open, and one worker holds it."""
 
@@ -280,4 +297,30 @@ class Retirements(Protocol):
 
     def items(self) -> frozenset[str]:
         """The ids of all that is retired."""
+        ...
+
+
+class TrainingWindows(Protocol):
+    """Where a training and a service agree on who has the memory."""
+
+    def ask(self, round: int, worker: str, at: datetime, seconds: float) -> TrainingWindow:
+        """Asks for a window; it is forsaken unless `hold` is called within `seconds`."""
+        ...
+
+    def hold(self, number: int, at: datetime, seconds: float) -> None:
+        """The heartbeat of whoever asked."""
+        ...
+
+    def grant(self, number: int, at: datetime) -> None:
+        """The service has let go of its memory."""
+        ...
+
+    def close(self, number: int, at: datetime) -> None:
+        """Whoever asked needs it no more."""
+        ...
+
+    def get(self, number: int) -> TrainingWindow: ...
+
+    def open(self, at: datetime) -> TrainingWindow | None:
+        """The window that is asked for or under way at this time."""
         ...

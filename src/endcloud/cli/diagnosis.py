@@ -141,7 +141,7 @@ def _end_model(shop: Shop) -> Iterator[Finding]:
 
 def _training(base: BaseModel, plan: TrainingPlan, parameters: int) -> str:
     """Memory: weights, plus what the forward pass keeps for the backward one. Time: 6 operations a weight and token."""
-    from endcloud.cli.footprint import activations
+    from endcloud.end.memory import activations
     from endcloud.end.quantization import bytes_of_weights
 
     config, tokens = base.model.config.get_text_config(decoder=True), _tokens(plan)

@@ -48,12 +48,6 @@ class Shape:
         return self.linear * a_weight + 2 * self.embeddings
 
 
-def activations(tokens: int, hidden: int, layers: int, vocabulary: int) -> int:
-    """Bytes that a forward pass over `tokens` keeps for the backward one, in 16 bits: about 34 a token, unit and layer
-    (Korthikanti et al., 2022, without attention maps), and the logits twice."""
-    return 34 * tokens * hidden * layers + 8 * tokens * vocabulary
-
-
 SHAPES: dict[str, Shape] = {
     "Qwen/Qwen3-0.6B": Shape(151_936, 1024, 3072, 28, 16, 8, tied=True),
     "Qwen/Qwen3-1.7B": Shape(151_936, 2048, 6144, 28, 16, 8, tied=True),
@@ -66,6 +60,8 @@ SHAPES: dict[str, Shape] = {
 
 def estimate(model: str, tokens: int, quantization: str) -> str:
     """A sentence on the memory of a base by name, and of a training step of `tokens`; empty for an unknown one."""
+    from endcloud.end.memory import activations
+
     shape = SHAPES.get(model)
     if shape is None:
         return ""

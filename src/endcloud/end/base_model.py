@@ -80,9 +80,9 @@ def load_base(
     safetensors, or where this machine lacks the device or what quantisation needs.
     """
     hf_logging.disable_progress_bar()  # our own progress says what a person needs to know
-    directory = _directory(name_or_path)
+    directory = directory_of(name_or_path)
     where = choose_device(device)
-    held, compute = _choose_precision(precision, where, directory)
+    held, compute = choose_precision(precision, where, directory)
     bits = quantization_config(quantization, where, compute)
     try:
         tokenizer = AutoTokenizer.from_pretrained(directory, local_files_only=True, trust_remote_code=False)
@@ -137,7 +137,7 @@ def fast_bfloat16(device: torch.device) -> bool:
     return False
 
 
-def _choose_precision(precision: str, device: torch.device, directory: Path) -> tuple[torch.dtype, torch.dtype]:
+def choose_precision(precision: str, device: torch.device, directory: Path) -> tuple[torch.dtype, torch.dtype]:
     """How weights are held and how training computes."""
     if precision != "auto":
         if precision not in _PRECISIONS:
@@ -159,7 +159,7 @@ def _bytes_of_weights(directory: Path) -> int:
     return sum(path.stat().st_size for path in directory.glob("*.safetensors"))
 
 
-def _directory(name_or_path: str) -> Path:
+def directory_of(name_or_path: str) -> Path:
     """The local directory of a model; a hub name is downloaded, unless it looks like a path."""
     path = Path(name_or_path).expanduser()
     if not path.is_dir():

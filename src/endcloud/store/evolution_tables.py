@@ -120,3 +120,16 @@ class PolicyTextRow(Table):
     number: Mapped[int] = mapped_column(primary_key=True)
     text: Mapped[str] = mapped_column(Text)
     at: Mapped[datetime] = mapped_column(UtcTime)
+
+
+class TrainingWindowRow(Table):
+    """A time in which the service gives its memory to a training."""
+
+    __tablename__ = "training_windows"
+    number: Mapped[int] = mapped_column(primary_key=True)
+    round: Mapped[int]
+    worker: Mapped[str] = mapped_column(String(120))
+    asked: Mapped[datetime] = mapped_column(UtcTime)
+    lease: Mapped[datetime] = mapped_column(UtcTime)
+    granted: Mapped[datetime | None] = mapped_column(UtcTime)
+    closed: Mapped[datetime | None] = mapped_column(UtcTime)
