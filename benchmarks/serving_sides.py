@@ -16,7 +16,7 @@ import argparse
 import asyncio
 import json
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
 from pathlib import Path
 from typing import Any
@@ -92,7 +92,10 @@ class FakeEngine:
 class KnowsNothing:
     """No customer is known."""
 
-    def about(self, customer: str, query: str, conversation: str = "") -> tuple[str, ...]:
+    def about(self, customer: str, query: str) -> tuple[str, ...]:
+        return ()
+
+    def recall(self, customer: str, query: Turn, about: Sequence[str]) -> tuple[Turn, ...]:
         return ()
 
     async def look_up(self, customer: str, query: str) -> str | None:

@@ -52,6 +52,12 @@ def tell(customer: httpx.Client, conversation: str, number: int, text: str) -> d
 def end_answers(messages: list[dict[str, str]]) -> str:
     """Knows one city's delivery, and only by name."""
     asked = messages[-1]["content"]
+    if "预留" in asked:
+        return "亲，预留的手机号是[档案_电话_1]哦" if "[档案_电话_1]" in asked else "亲，没有预留哦"
+    if "上次" in asked:
+        return (
+            "亲，上次您问的是包邮哦" if any("包邮吗" in said["content"] for said in messages[:-1]) else "亲，没有上次哦"
+        )
     if "几天" in asked:
         return "亲，发到成都大约5天到哦" if "成都" in asked else "亲，请问寄到哪里呢"
     return "最好的" if "坏词" in asked else "亲，满59元包邮哦"
@@ -103,6 +109,29 @@ def test_a_returning_customer_is_known_and_nothing_of_it_is_uploaded(served: Ser
     (call,) = served.cloud.calls[uploaded:]
     asked = str(call.body["messages"][-1:])  # type: ignore[index]
     assert "坏词" in asked and "成都" not in asked  # neither the memory nor the reply that repeated it
+
+
+def test_a_remembered_number_is_filled_in_here_and_nowhere_else(served: ServedShop) -> None:
+    with served.client("service") as system, served.customer("gwen") as gwen, served.customer("hans") as hans:
+        system.put("/v1/customers/gwen", json={"预留手机": "13712345678"}).raise_for_status()
+        assert tell(gwen, "gwens", 1, "预留的手机是哪个")["text"] == "亲，预留的手机号是13712345678哦"
+        assert "预留手机：[档案_电话_1]" in str(served.end.calls[-1].body["messages"])
+        assert tell(hans, "hanses", 1, "预留的手机是哪个")["text"] == "亲，没有预留哦"
+        assert tell(gwen, "gwens", 2, "坏词")["route"] == "cloud"
+    assert "档案" not in str(served.cloud.calls[-1].body) and "预留手机" not in str(served.cloud.calls[-1].body)
+    assert "13712345678" not in str([call.body for call in (*served.end.calls, *served.cloud.calls)])
+
+
+def test_an_earlier_conversation_is_recalled_for_its_customer_alone(served: ServedShop) -> None:
+    with served.customer("ida") as ida, served.customer("jan") as jan:
+        tell(ida, "idas", 1, "请问你们包邮吗")
+        assert tell(ida, "idas-later", 1, "我上次问的是什么")["text"] == "亲，上次您问的是包邮哦"
+        assert tell(jan, "jans", 1, "我上次问的是什么")["text"] == "亲，没有上次哦"
+        uploaded = len(served.cloud.calls)
+        assert tell(ida, "idas-later", 2, "坏词")["route"] == "cloud"
+        assert "包邮" not in str(served.cloud.calls[uploaded].body["messages"][-1:])  # type: ignore[index]
+        ida.delete("/v1/me").raise_for_status()
+        assert tell(ida, "idas-new", 1, "我上次问的是什么")["text"] == "亲，没有上次哦", "forgotten is forgotten"
 
 
 def test_the_shops_system_tells_and_the_customer_sees_and_erases(served: ServedShop) -> None:

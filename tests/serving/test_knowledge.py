@@ -11,7 +11,7 @@ from endcloud.serving.knowledge import CustomerKnowledge
 from endcloud.serving.remembering import memories_in
 from endcloud.store.customers import StoredCustomers
 from endcloud.store.database import Database, sqlite_url
-from endcloud.types import Turn
+from endcloud.types import Exchange, Turn
 
 SAID = {
     "我身高175cm，体重70公斤，穿什么码": {"height": "175cm", "weight": "70公斤"},
@@ -117,3 +117,38 @@ def test_without_a_budget_nothing_is_remembered(customers: StoredCustomers) -> N
 
 def test_without_a_lookup_nobody_knows(customers: StoredCustomers) -> None:
     assert asyncio.run(CustomerKnowledge(customers, len, 40).look_up("anna", "我的包裹到哪了")) is None
+
+
+NOW = datetime(2026, 1, 2, tzinfo=UTC)
+TALKED = (("云朵枕可以机洗吗", "亲，云朵枕不能机洗哦"), ("满多少包邮", "亲，满59元包邮哦"), ("你好", "亲，在的"))
+
+
+class Talked:
+    """What a customer talked about before, the newest first."""
+
+    def exchanges_of(self, customer: str, apart_from: str, most: int) -> list[Exchange]:
+        found = []
+        for at, (asked, said) in enumerate(TALKED):
+            query = Turn(f"q{at}", "before", "customer", asked, NOW)
+            found.append(Exchange(query, Turn(f"a{at}", "before", "end", said, NOW, query.id, "end")))
+        return found if customer == "anna" and apart_from == "now" else []
+
+
+def recalled(customers: StoredCustomers, query: str, budget: int = 40, about: tuple[str, ...] = ()) -> list[str]:
+    knowledge = CustomerKnowledge(customers, len, budget, earlier=Talked())
+    return [turn.text for turn in knowledge.recall("anna", Turn("q", "now", "customer", query, NOW), about)]
+
+
+def test_what_was_talked_about_before_is_recalled_where_it_bears_on_the_question(customers: StoredCustomers) -> None:
+    pillow, postage, hello = TALKED
+    assert recalled(customers, "云朵枕能机洗不") == list(pillow), "the same, in other words"
+    assert recalled(customers, "多久发货") == [] and recalled(customers, "") == []
+    assert recalled(customers, "上次问的那个呢", 60) == [*hello, *postage, *pillow], "oldest first"
+    assert recalled(customers, "上次说的包邮是多少", 18) == list(postage), "the nearest, within the budget"
+    assert recalled(customers, "上次问的那个呢", 40, about=("我在成都" * 9,)) == []
+
+
+def test_without_memory_or_a_history_nothing_is_recalled(customers: StoredCustomers) -> None:
+    assert recalled(customers, "上次问的那个呢", 0) == []
+    nothing = CustomerKnowledge(customers, len, 40)
+    assert nothing.recall("anna", Turn("q", "now", "customer", "上次问的那个呢", NOW), ()) == ()

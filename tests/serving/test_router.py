@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
 from endcloud.errors import BudgetError, CloudError, CloudTimeoutError, UnrestorableError
+from endcloud.privacy.detection import Detector
+from endcloud.privacy.masking import ConversationMasker
 from endcloud.serving.breaker import CircuitBreaker
 from endcloud.serving.confidence import Uncalibrated
 from endcloud.serving.events import Began, Event, Piece, Said
@@ -200,3 +203,44 @@ def test_a_second_answer_is_the_clouds_or_says_why_not() -> None:
         asyncio.run(ask(Routes({"": "x"})))
     with pytest.raises(CloudError, match="unsupported fact 18元"):
         asyncio.run(ask(Routes({"": "x"}, {"": "收18元运费"})))
+
+
+def earlier_talk() -> tuple[Turn, ...]:
+    asked = replace(query("满多少包邮，电话13812345678", "old"), conversation="before")
+    return asked, Turn("olda", "before", "end", "亲，满99元包邮哦", AT, "old", "end")
+
+
+def test_what_is_recalled_is_read_as_said_before_hidden_in_slots_and_goes_to_no_cloud() -> None:
+    routes = Routes({"": Line("不知道", UNSURE)}, {"": "亲，满59元包邮。"})
+    routes.router.masker = ConversationMasker(Detector())
+    talk = Talk(query("上次说的呢"), (), ("手机：13812345678",), ("派件员15912345678",), recalled=earlier_talk())
+    routes.router.phrase_lookups = True
+
+    async def answer() -> None:
+        assert [event async for event in routes.router.answer(replace(talk, told=()))]
+        await routes.router.draft(talk)
+
+    asyncio.run(answer())
+    first, drafted = routes.end.requests
+    assert [message.content for message in drafted.messages] == [
+        "满多少包邮，电话[档案_电话_1]",
+        "亲，满99元包邮哦",
+        "手机：[档案_电话_1]\n派件员[实时_电话_1]\n上次说的呢",
+    ]
+    assert drafted.slots == {"[档案_电话_1]": "13812345678", "[实时_电话_1]": "15912345678"}
+    assert [message.content for message in first.messages][-1] == "手机：[档案_电话_1]\n上次说的呢"
+    assert routes.cloud is not None
+    (asked,) = routes.cloud.requests
+    assert [message.content for message in asked.messages] == ["上次说的呢"] and asked.slots == {}
+
+
+def test_what_was_true_then_is_no_source_of_facts_now_and_the_reply_stays_here() -> None:
+    routes = Routes({"": "亲，满99元包邮哦"}, {"": "亲，满59元包邮。"})
+
+    async def answer() -> list[Turn]:
+        talk = Talk(query("上次说的呢"), recalled=earlier_talk())
+        return turns([event async for event in routes.router.answer(talk)])
+
+    stale, right = asyncio.run(answer())
+    assert (stale.text, stale.finish, right.route) == ("亲，", "content_filter", "cloud")
+    assert stale.private, "it is left out of what a cloud is asked with later"

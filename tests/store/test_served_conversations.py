@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -112,6 +113,24 @@ def test_keys_are_kept_as_hashes_and_revoked_by_name(database: Database, tmp_pat
     assert keys.find(key) is None and keys.find("ec_admin_guess") is None
     with pytest.raises(NotFoundError):
         keys.revoke("front desk")
+
+
+def test_what_a_customer_talked_about_elsewhere(database: Database) -> None:
+    conversations = StoredConversations(database)
+    for name, customer in (("c", "anna"), ("now", "anna"), ("x", "bert")):
+        conversations.open(name, f"visitor {name}", customer)
+    caution = replace(replied("r3", "q3"), reason="caution: not sure")
+    for turn in (
+        said("q1"), replied("r1", "q1"), said("q2"), said("q3"), caution, said("q4"), replied("r4", "q4"),
+        replace(replied("r4b", "q4"), speaker="cloud", text="云端的回答"),
+        said("n", "now"), replace(replied("rn", "n"), conversation="now"), said("b", "x"),
+        replace(replied("rb", "b"), conversation="x"),
+    ):  # fmt: skip
+        assert conversations.say(turn)
+    found = conversations.exchanges_of("anna", "now", 10)
+    assert [(one.query.id, one.reply.id) for one in found] == [("q4", "r4b"), ("q1", "r1")], "newest first, last reply"
+    assert [one.query.id for one in conversations.exchanges_of("anna", "now", 1)] == ["q4"]
+    assert conversations.exchanges_of("nobody", "now", 10) == []
 
 
 def test_a_forgotten_customer_leaves_nothing(database: Database) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from endcloud.protocols import ChatModel
@@ -32,8 +32,11 @@ class Nothing:
     def __init__(self) -> None:
         self.heard: list[str] = []
 
-    def about(self, customer: str, query: str, conversation: str = "") -> tuple[str, ...]:
+    def about(self, customer: str, query: str) -> tuple[str, ...]:
         return (f"顾客{customer}是会员。",) if "会员" in query else ()
+
+    def recall(self, customer: str, query: Turn, about: Sequence[str]) -> tuple[Turn, ...]:
+        return ()
 
     async def look_up(self, customer: str, query: str) -> str | None:
         return "您的包裹在杭州。" if customer == "anna" else None

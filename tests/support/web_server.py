@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,7 +53,10 @@ REPLIES: dict[str, Line | str] = {
 
 
 class KnowsNothing:
-    def about(self, customer: str, query: str, conversation: str = "") -> tuple[str, ...]:
+    def about(self, customer: str, query: str) -> tuple[str, ...]:
+        return ()
+
+    def recall(self, customer: str, query: Turn, about: Sequence[str]) -> tuple[Turn, ...]:
         return ()
 
     async def look_up(self, customer: str, query: str) -> str | None:

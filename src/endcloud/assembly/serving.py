@@ -65,6 +65,7 @@ def service_of(shop: Shop, follower: Follower, clock: Clock) -> Service:
         clock,
         wording_of(shop),
         shop.settings.serving.lookup_phrased and not counts_as_cloud(shop),
+        shop.masker,
     )
     return Service(
         router,
@@ -139,12 +140,14 @@ def knowledge_of(shop: Shop) -> CustomerKnowledge:
     from endcloud.assembly.remote_end import counts_as_cloud
     from endcloud.serving.knowledge import CustomerKnowledge
     from endcloud.serving.lookup import lookup_of
+    from endcloud.store.conversations import StoredConversations
     from endcloud.store.customers import StoredCustomers
 
     settings = shop.settings.serving
     budget = 0 if counts_as_cloud(shop) else settings.memory_tokens
     lookup = lookup_of(settings.lookup, settings.lookup_seconds) if settings.lookup else None
-    return CustomerKnowledge(StoredCustomers(shop.database), _counter(shop), budget, lookup)
+    customers, conversations = StoredCustomers(shop.database), StoredConversations(shop.database)
+    return CustomerKnowledge(customers, _counter(shop), budget, lookup, conversations)
 
 
 def _counter(shop: Shop) -> Callable[[str], int]:

@@ -7,7 +7,7 @@ was given is told again, words that no answer came to are answered, and what was
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -28,8 +28,13 @@ _CONTEXT_TURNS = 40
 class Knowledge(Protocol):
     """What is known of a customer, for the end model's prompt only, and what a lookup says of live facts."""
 
-    def about(self, customer: str, query: str, conversation: str = "") -> tuple[str, ...]:
-        """What bears on the query; what was said in `conversation` itself is left out, since a model reads it."""
+    def about(self, customer: str, query: str) -> tuple[str, ...]:
+        """Lines that bear on the query: what a customer said of themself, what the shop's system tells."""
+        ...
+
+    def recall(self, customer: str, query: Turn, about: Sequence[str]) -> tuple[Turn, ...]:
+        """Exchanges of the customer's earlier conversations that bear on the query, oldest first, where there is room
+        beside `about`."""
         ...
 
     async def look_up(self, customer: str, query: str) -> str | None:
@@ -82,11 +87,12 @@ class Answering:
         self, customer: str, query: Turn, before: tuple[Turn, ...], sampling: Sampling | None = None
     ) -> Talk:
         """A query as the router takes it, with what is known of the customer."""
-        about: tuple[str, ...] = ()
-        if customer:
-            known = self.parts.knowledge.about
-            about = await asyncio.to_thread(known, customer, query.text, query.conversation)
-        return Talk(query, before, about, (), sampling or self.parts.sampling)
+        knowledge, talk = self.parts.knowledge, Talk(query, before, sampling=sampling or self.parts.sampling)
+        if not customer:
+            return talk
+        about = await asyncio.to_thread(knowledge.about, customer, query.text)
+        recalled = await asyncio.to_thread(knowledge.recall, customer, query, about)
+        return replace(talk, about=about, recalled=recalled)
 
     async def _learned(self, customer: str, query: Turn, before: tuple[Turn, ...]) -> None:
         """Keeps what a customer's words say of the reply before, and of the customer."""

@@ -1,7 +1,8 @@
-"""Which of the things known of a customer bear on a question, within a budget of tokens.
+"""Which of the things known of a customer, and which earlier exchanges, bear on a question, within a budget of tokens.
 
 A memory has a topic, and a topic has the words by which questions call for it: who asks 几天到 wants the city known,
-who asks 穿多大 the height. A small model's prompt is short, and a line that does not help misleads.
+who asks 穿多大 the height. An earlier exchange bears on a question that speaks of the same, or of what was before
+(上次). A small model's prompt is short, and what does not help misleads.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any
 
 from endcloud.serving.remembering import TOPICS
 from endcloud.store.customers import Memory
+from endcloud.types import Exchange, Turn
 
 _CALLED_FOR: Mapping[str, re.Pattern[str]] = {
     topic: re.compile(pattern, re.IGNORECASE)
@@ -32,6 +34,12 @@ _CALLED_FOR: Mapping[str, re.Pattern[str]] = {
 _POSTAGE = re.compile(r"邮|运费|快递费|postage|shipping", re.IGNORECASE)
 _FAR = re.compile("新疆|西藏|青海|甘肃|宁夏|内蒙古|海南|香港|澳门|台湾|拉萨|乌鲁木齐|西宁|兰州|银川|呼和浩特")
 """Where postage is another: only of these does a question about it need to know."""
+_BEFORE = re.compile(
+    r"上次|上回|之前|以前|先前|昨天|前[几两]?天|那次|老样子|还是那|刚才|\b(?:last time|before|earlier|again|previous)",
+    re.IGNORECASE,
+)
+"""What speaks of an earlier conversation without saying of what."""
+_ALIKE = 0.5
 _WORD = re.compile(r"[一-鿿]{2}|[A-Za-z]{3,}|\d{3,}")
 
 
@@ -60,6 +68,22 @@ def chosen(lines: Sequence[Line], query: str, tokens: Callable[[str], int], budg
             kept.append(line.text)
             budget -= cost
     return tuple(kept)
+
+
+def worth_recalling(
+    exchanges: Sequence[Exchange], query: str, tokens: Callable[[str], int], budget: int
+) -> tuple[Turn, ...]:
+    """The turns of the exchanges (newest first) that bear on the query, oldest first, as many as the budget takes."""
+    speaks_of_before = bool(_BEFORE.search(query))
+    alike = [relevance(Line(f"{one.query.text} {one.reply.text}"), query) for one in exchanges]
+    ranked = sorted(range(len(exchanges)), key=lambda at: (-alike[at], at))
+    kept: list[int] = []
+    for at in ranked:
+        cost = tokens(exchanges[at].query.text) + tokens(exchanges[at].reply.text)
+        if cost <= budget and (speaks_of_before or alike[at] >= _ALIKE):
+            kept.append(at)
+            budget -= cost
+    return tuple(turn for at in sorted(kept, reverse=True) for turn in (exchanges[at].query, exchanges[at].reply))
 
 
 def relevance(line: Line, query: str) -> float:

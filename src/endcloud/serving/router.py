@@ -47,8 +47,9 @@ class Wording:
 class Talk:
     """A query with what was said before it, oldest first, and what is known of the customer.
 
-    `about` are lines for the end model's prompt only: they never go to a cloud. `told` are texts whose facts a
-    reply may repeat, such as what a lookup gave.
+    `about` are lines for the end model's prompt only: they never go to a cloud. Nor do `recalled`, turns of earlier
+    conversations; what was true then is no source of facts now. `told` are texts whose facts a reply may repeat,
+    such as what a lookup gave.
     """
 
     query: Turn
@@ -56,34 +57,28 @@ class Talk:
     about: tuple[str, ...] = ()
     told: tuple[str, ...] = ()
     sampling: Sampling = field(default_factory=Sampling)
+    recalled: tuple[Turn, ...] = ()
 
     @property
     def messages(self) -> tuple[Message, ...]:
-        """The conversation as a model reads it: neighbours of one side merged, notices of the service left out."""
-        return self._merged(private=True)
+        """The conversation as the end model reads it, behind what is recalled of earlier ones."""
+        return _merged((*self.recalled, *self.before, self.query))
+
+    @property
+    def private(self) -> bool:
+        """Whether a reply may repeat what must not leave this machine."""
+        return bool(self.about or self.recalled or self.told)
 
     @property
     def shareable(self) -> tuple[Message, ...]:
         """The conversation without the replies that were drawn from memory or a lookup: for a cloud."""
-        return self._merged(private=False)
-
-    def _merged(self, *, private: bool) -> tuple[Message, ...]:
-        merged: list[Message] = []
-        for turn in (*self.before, self.query):
-            if turn.speaker == "shop" or not turn.text:
-                continue
-            if not private and turn.private:
-                continue
-            role = _ROLES[turn.speaker]
-            if merged and merged[-1].role == role:
-                merged[-1] = Message(role, f"{merged[-1].content}\n{turn.text}")
-            else:
-                merged.append(Message(role, turn.text))
-        return tuple(merged)
+        return _merged([turn for turn in (*self.before, self.query) if not turn.private])
 
     @property
     def sources(self) -> tuple[str, ...]:
-        return (*(message.content for message in self.messages), *self.about, *self.told)
+        """Texts whose facts a reply may repeat."""
+        said = _merged((*self.before, self.query))
+        return (*(message.content for message in said), *self.about, *self.told)
 
 
 @dataclass(frozen=True)
@@ -188,8 +183,10 @@ class Router:
         What is personal in it stands in slots of its own, which are filled on this machine.
         """
         slots = Slots(self.masker)
+        texts = slots.hide(MEMORY, [turn.text for turn in talk.recalled])
+        recalled = tuple(replace(turn, text=text) for turn, text in zip(talk.recalled, texts, strict=True))
         known = (*slots.hide(MEMORY, talk.about), *slots.hide(LIVE, talk.told))
-        *before, query = talk.messages
+        *before, query = replace(talk, recalled=recalled).messages
         asked = Message("user", "\n".join((*known, query.content)))
         return Request(
             (*before, asked), conversation=talk.query.conversation, sampling=talk.sampling, slots=slots.values
@@ -198,7 +195,7 @@ class Router:
     async def _end(self, talk: Talk, reason: str) -> AsyncGenerator[Event]:
         route, query = self.end(), talk.query.text
         release = Release(self.checks, talk.sources)
-        reason = FROM_MEMORY if talk.about or talk.told else reason
+        reason = FROM_MEMORY if talk.private else reason
         reply = Reply(new_id("t"), talk.query, "end", route.version, release, self.clock, reason)
         judge = Judge(query, route.confidence, route.nearness(query), route.relevance)
         async with aclosing(speak(route.model.stream(self._asked(talk)), reply, judge)) as events:
@@ -231,6 +228,20 @@ class Router:
         """A reply that no model has drawn."""
         query = talk.query
         return Turn(new_id("t"), query.conversation, "end", text, self.clock.now(), query.id, "end", reason=reason)
+
+
+def _merged(turns: Sequence[Turn]) -> tuple[Message, ...]:
+    """Turns as a model reads them: neighbours of one side merged, notices of the service left out."""
+    merged: list[Message] = []
+    for turn in turns:
+        if turn.speaker == "shop" or not turn.text:
+            continue
+        role = _ROLES[turn.speaker]
+        if merged and merged[-1].role == role:
+            merged[-1] = Message(role, f"{merged[-1].content}\n{turn.text}")
+        else:
+            merged.append(Message(role, turn.text))
+    return tuple(merged)
 
 
 def _was_unsure(before: Sequence[Turn]) -> bool:

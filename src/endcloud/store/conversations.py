@@ -11,7 +11,7 @@ from sqlalchemy import Connection, RowMapping, func, insert, select
 from endcloud.errors import ConflictError
 from endcloud.store.conversation_tables import ConversationRow, TurnRow
 from endcloud.store.database import Database, insert_once, now
-from endcloud.types import Tokens, Turn
+from endcloud.types import Exchange, Tokens, Turn
 
 _TOKENS = tuple(field.name for field in fields(Tokens))
 _PLAIN = tuple(field.name for field in fields(Turn) if field.name != "tokens")
@@ -94,6 +94,28 @@ class StoredConversations:
         chosen = select(TurnRow.__table__).where(TurnRow.number.in_(last)).order_by(TurnRow.number.desc())
         with self._database.reading() as connection:
             return [as_turn(row) for row in connection.execute(chosen).mappings()]
+
+    def exchanges_of(self, customer: str, apart_from: str, most: int) -> list[Exchange]:
+        """The newest questions of a customer with the last whole reply to each, newest first.
+
+        Left out are the conversation `apart_from`, questions without a reply, and words of caution instead of one.
+        """
+        theirs = select(ConversationRow.id).where(
+            ConversationRow.customer == customer, ConversationRow.id != apart_from
+        )
+        asked = select(TurnRow.__table__).where(TurnRow.conversation.in_(theirs), TurnRow.speaker == "customer")
+        with self._database.reading() as connection:
+            found = connection.execute(asked.order_by(TurnRow.number.desc()).limit(most)).mappings()
+            queries = {row["id"]: as_turn(row) for row in found}
+            within = {turn.conversation for turn in queries.values()}
+            given = select(TurnRow.__table__).where(TurnRow.conversation.in_(within), TurnRow.answers.in_(queries))
+            replies = [as_turn(row) for row in connection.execute(given.order_by(TurnRow.number)).mappings()]
+        answers = {
+            turn.answers: turn
+            for turn in replies
+            if turn.speaker != "shop" and turn.text and turn.finish == "stop" and not turn.cautious
+        }
+        return [Exchange(queries[name], answers[name]) for name in queries if name in answers]
 
     def of_customer(self, customer: str) -> list[str]:
         """The conversations of a customer, oldest first."""
