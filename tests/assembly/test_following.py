@@ -96,7 +96,8 @@ def test_a_broken_version_changes_nothing_and_is_said_once(shop: Shop) -> None:
         (shop.versions.path(digest) / "adapter_model.safetensors").write_bytes(b"damaged")
         shop.versions.stand(digest, "active", "in a test, unchecked")
         until(lambda: "goes on as it was" in said(shop))
-        time.sleep(2.5)
+        follower.look()
+        follower.look()
         assert follower.end().version == "base" and said(shop).count("goes on as it was") == 1
         assert asyncio.run(answer(follower))[-1].finish is not None
 

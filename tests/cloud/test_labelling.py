@@ -2,6 +2,8 @@
 
 import asyncio
 import random
+import threading
+import time
 from collections import Counter
 from collections.abc import Callable
 
@@ -162,19 +164,22 @@ def test_a_cloud_that_refuses_everybody_is_not_asked_by_everybody(
 
 
 def test_calls_in_flight_are_bounded(serve: Serve, run: Callable[..., LabelReport], example: Make) -> None:
-    flying, most = [0], [0]
+    flying, most, change = 0, 0, threading.Condition()
 
     def answer(messages: list[dict[str, str]]) -> str:
-        flying[0] += 1
-        most[0] = max(most[0], flying[0])
-        import time
-
-        time.sleep(0.01)
-        flying[0] -= 1
+        nonlocal flying, most
+        with change:
+            flying += 1
+            most = max(most, flying)
+            change.notify_all()
+            assert change.wait_for(lambda: most >= 3, timeout=30), "three at once were never reached"
+        time.sleep(0.01)  # a fourth would come now
+        with change:
+            flying -= 1
         return "好的"
 
     run(serve(answer), [example(n) for n in range(24)], concurrency=3)
-    assert most[0] == 3
+    assert most == 3
 
 
 def test_the_dry_run_sends_nothing_and_foretells(

@@ -55,7 +55,7 @@ def test_replies_are_those_of_the_models_own_generate(base: BaseModel, versions:
         ids = torch.tensor([chat_format.prompt_ids((Message("system", SYSTEM), *conversation))])
         made = base.model.generate(ids, attention_mask=torch.ones_like(ids), max_new_tokens=12, do_sample=False)
         expected = [int(index) for index in made[0, ids.shape[1] :] if int(index) not in chat_format.stop_ids]
-        assert reply.text == chat_format.text_of(expected)
+        assert expected and reply.text == chat_format.text_of(expected)
         assert reply.tokens.prompt == ids.shape[1] and reply.tokens.completion == len(expected)
         assert reply.confidence is not None and reply.confidence < 0
 
@@ -96,7 +96,7 @@ def test_a_prompt_method_answers_as_peft_does(glm: BaseModel, versions: StoredVe
             if chosen in stop_ids_of(model._shared.format, glm.model):
                 break
             drawn.append(chosen)
-        assert reply.text == model._shared.format.text_of(drawn)
+        assert drawn and reply.text == model._shared.format.text_of(drawn)
 
 
 def test_versions_stand_beside_each_other_undisturbed(
@@ -133,7 +133,7 @@ def test_an_abandoned_stream_frees_the_model(glm: BaseModel, versions: StoredVer
         await stream.aclose()
         return await collect(model, Request(CONVERSATIONS[0], sampling=GREEDY))
 
-    assert asyncio.run(asyncio.wait_for(leave(), 20))[-1].finish is not None
+    assert asyncio.run(asyncio.wait_for(leave(), 60))[-1].finish is not None
 
 
 def test_an_unknown_version_is_refused(glm: BaseModel, versions: StoredVersions) -> None:

@@ -8,12 +8,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Error, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Error, Page, expect, sync_playwright
 
 FOUND = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 needs_chromium = pytest.mark.skipif(FOUND is None, reason="needs Chromium (apt-get install chromium)")
 _ARGUMENTS = ["--headless", "--disable-gpu", "--disable-background-networking", "--disable-dev-shm-usage"]
 _NETWORK = "Failed to load resource"
+PATIENCE = 30_000
+"""Milliseconds until something that should come to pass is given up: on a busy machine a page takes its time."""
+expect.set_options(timeout=PATIENCE)
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chromium import complaints
+from chromium import PATIENCE, complaints
 from playwright.sync_api import Browser, Page
 from web_server import Served
 
@@ -19,7 +19,7 @@ class Staff:
         context = self._browser.new_context(
             **{"locale": "zh-CN", "viewport": {"width": 1200, "height": 800}, **options}
         )
-        context.set_default_timeout(8_000)
+        context.set_default_timeout(PATIENCE)
         page = context.new_page()
         self._pages.append((page, complaints(page, served.url)))
         if role:

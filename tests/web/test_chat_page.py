@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import cast
 
 import pytest
-from chromium import chromium, complaints, needs_chromium
+from chromium import PATIENCE, chromium, complaints, needs_chromium
 from foreign_site import foreign_site
 from paced_model import PacedModel
 from playwright.sync_api import Browser, Locator, Page, expect
@@ -53,7 +53,7 @@ def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
 
     def opened(url: str, **options: object) -> Page:
         context = browser.new_context(**{"locale": "zh-CN", "viewport": {"width": 1000, "height": 800}, **options})
-        context.set_default_timeout(8_000)
+        context.set_default_timeout(PATIENCE)
         page = context.new_page()
         pages.append((page, complaints(page, url)))
         page.goto(url)
@@ -219,7 +219,7 @@ def test_a_restart_in_the_middle_of_a_reply_loses_no_word(tmp_path: Path, open_p
     page.get_by_role("textbox", name="输入您的问题").fill("没写完的")
     with serving(tmp_path, settings=settings(), port=port) as second:
         speaking(second)
-        expect(message(page, "end")).to_have_text(["亲，满59元包邮，不满收8元运费。", "好的亲。"], timeout=15_000)
+        expect(message(page, "end")).to_have_text(["亲，满59元包邮，不满收8元运费。", "好的亲。"])
         page.reload()
         page.get_by_role("button", name="打开在线客服").click()
         expect(message(page, "customer")).to_have_text(["满多少包邮？", "还在吗"])
@@ -377,4 +377,4 @@ def test_what_a_killed_service_left_unanswered_is_asked_again(shop: Served, open
     page.reload()
     page.get_by_role("button", name="打开在线客服").click()
     expect(page.locator("endcloud-chat .typing")).to_be_visible()
-    expect(message(page, "end").last).to_have_text("亲，满59元包邮，不满收8元运费。", timeout=10_000)
+    expect(message(page, "end").last).to_have_text("亲，满59元包邮，不满收8元运费。")

@@ -83,7 +83,7 @@ def test_a_round_at_work_is_followed_without_a_reload(shop: Served, staff: Staff
     expect(page.locator(".steps .now")).to_contain_text("关卡")
     rounds = StoredRounds(shop.database)
     rounds.end(3, "w", "undecided", "Too few questions.", shop.clock.now(), {"questions": 6})
-    expect(page.get_by_role("heading", name="第 3 轮")).to_contain_text("证据不足", timeout=12_000)
+    expect(page.get_by_role("heading", name="第 3 轮")).to_contain_text("证据不足")
     expect(page.locator(".steps li").nth(5)).to_contain_text("6")
 
 

@@ -39,8 +39,10 @@ def browser() -> Iterator[Browser]:
 
 def test_every_file_goes_out_with_its_type_and_a_policy_that_allows_nothing_inline(demo: Served) -> None:
     types = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+    files = [path for path in STATIC.rglob("*") if path.is_file()]
+    assert {path.suffix for path in files} == types.keys()
     with demo.client() as anyone:
-        for path in (path for path in STATIC.rglob("*") if path.is_file()):
+        for path in files:
             answer = anyone.get(f"/static/{path.relative_to(STATIC).as_posix()}")
             assert answer.status_code == 200
             assert answer.headers["content-type"].split(";")[0] == types[path.suffix]
