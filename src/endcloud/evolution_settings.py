@@ -33,6 +33,11 @@ class EvolutionSettings(BaseModel):
         "none",
         description="Whether a reviewer looks at the cloud's labels before they are learned: never, at one in five, always.",
     )
+    asked_again: int = Field(
+        16,
+        ge=0,
+        description="Questions asked of the cloud again for each edited rule: doubtful ones first, then what the old rule answered, so that the new one is learned before customers meet the old. 0 asks none: a reviewer looks at what is doubtful.",
+    )
     held_out_share: float = Field(
         0.3, gt=0, lt=1, description="Share of question clusters that judge a candidate and are never trained on."
     )
@@ -47,9 +52,15 @@ class EvolutionSettings(BaseModel):
         description="`sft` learns the right replies; `dpo` also learns to prefer them to the poor ones (docs/evolution.md says when it helps).",
     )
     steps: int | None = Field(
-        None, ge=1, description="Optimiser steps of a round; leave it out to follow the number of lessons."
+        None,
+        ge=1,
+        description="Optimiser steps of a round that goes on from a version; leave it out to follow the number of lessons.",
     )
-    learning_rate: float | None = Field(None, gt=0, description="Peak rate of a round; leave it out for the preset's.")
+    learning_rate: float | None = Field(
+        None,
+        gt=0,
+        description="Peak rate of a round; leave it out for an eighth of the preset's (all of it from the base).",
+    )
     margin: float = Field(
         0.02,
         ge=0,

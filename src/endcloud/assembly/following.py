@@ -14,6 +14,7 @@ from pathlib import Path
 from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING, Any
 
+from endcloud.assembly.training_window import Away, drain, give_memory_up, windows_of
 from endcloud.errors import EndcloudError
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ class Follower(AbstractContextManager["Follower"]):
 
     def __init__(self, shop: Shop, model: LocalEndModel | RemoteEnd) -> None:
         self._shop = shop
-        self.model = model
+        self.model: LocalEndModel | RemoteEnd | Away = model
         self.checks: list[Check] = _checks(shop)
         self._route = self._route_of(model)
         self._refused = ""
@@ -62,9 +63,9 @@ class Follower(AbstractContextManager["Follower"]):
     @property
     def engine(self) -> Engine | None:
         """What draws the replies; none where a server behind a URL does."""
-        from endcloud.end.remote import RemoteEnd
+        from endcloud.end.generation import LocalEndModel
 
-        return None if isinstance(self.model, RemoteEnd) else self.model.engine
+        return self.model.engine if isinstance(self.model, LocalEndModel) else None
 
     def end(self) -> EndRoute:
         """The end model as the next request meets it."""
@@ -73,8 +74,10 @@ class Follower(AbstractContextManager["Follower"]):
     def look(self) -> None:
         """Looks now, whatever the thread does: on return the service is as the shop was when this was called."""
         with self._looking:
-            self._trying(self._follow_version)
-            self._trying(self._follow_files)
+            self._trying(self._follow_window)
+            if not isinstance(self.model, Away):  # there is no model to follow anything with
+                self._trying(self._follow_version)
+                self._trying(self._follow_files)
 
     def _follow(self) -> None:
         while not self._ended.wait(_LOOK_SECONDS):
@@ -88,8 +91,38 @@ class Follower(AbstractContextManager["Follower"]):
         except Exception as error:  # the thread must outlive whatever a file or a model does
             self._shop.progress.say(f"The service goes on as it was: {type(error).__name__} while following the shop.")
 
+    def _follow_window(self) -> None:
+        """Gives the memory of the end model to a training that asked for it, and takes it back."""
+        from endcloud.end.generation import LocalEndModel
+        from endcloud.store.database import now
+
+        windows = windows_of(self._shop)
+        window = windows.open(now())
+        if isinstance(self.model, Away) and window is None:
+            self.model = self._shop.end_model()
+            self._route = self._route_of(self.model)
+            self._shop.progress.say("The training window has ended: the end model answers again.")
+        elif isinstance(self.model, LocalEndModel) and window is not None:
+            self._shop.progress.say("A training window begins: until it ends, the cloud and people answer.")
+            self._lend(self.model)
+        if isinstance(self.model, Away) and window is not None and window.granted is None:
+            windows.grant(window.number, now())
+
+    def _lend(self, model: LocalEndModel) -> None:
+        """Nobody is answered by the end model from now on, and its memory is free."""
+        from endcloud.serving.confidence import Uncalibrated
+        from endcloud.serving.router import EndRoute
+
+        self.model = away = Away(model.version)
+        self._route = EndRoute(away, away.version, Uncalibrated())
+        drain(model)
+        del model
+        give_memory_up(self._shop)
+
     def _follow_version(self) -> None:
-        if self.engine is None:
+        from endcloud.end.generation import LocalEndModel
+
+        if not isinstance(self.model, LocalEndModel):
             return
         active = self._shop.versions.active() or "base"
         if active in (self.model.version, self._refused):
@@ -104,6 +137,7 @@ class Follower(AbstractContextManager["Follower"]):
         stamps = _stamps(self._shop, self.model.version)
         if stamps == self._files:
             return
+        assert not isinstance(self.model, Away)
         self._files = stamps
         for name in ("policies", "catalogue", "teacher"):  # what the cloud is told holds the other two
             self._shop.__dict__.pop(name, None)  # read again at next use
