@@ -90,7 +90,7 @@ class ServingSettings(BaseModel):
     )
     end_is_ours: bool = Field(
         False,
-        description="Says that end_url, although not on this machine, is the shop's own: it is then asked without a row in the upload ledger.",
+        description="Says that end_url, although not on this machine, is the shop's own: it is then asked without a row in the upload ledger, and not paid from the budget.",
     )
     log: Literal["quiet", "requests"] = Field(
         "quiet", description="`requests` writes a line a request: method, route, status, milliseconds; never a name."

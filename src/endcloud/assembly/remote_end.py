@@ -9,6 +9,7 @@ from endcloud.errors import SettingsError
 
 if TYPE_CHECKING:
     from endcloud.assembly.shop import Shop
+    from endcloud.cloud.budget import Prices
     from endcloud.end.remote import RemoteEnd
 
 
@@ -16,10 +17,11 @@ def remote_end(shop: Shop) -> RemoteEnd:
     """The model at `serving.end_url`.
 
     On loopback, or named as the shop's own, it is asked in masked text and not recorded; any other counts as a cloud:
-    every question is a row in the ledger. Raises SettingsError where that cloud may not be asked, or a name or key
-    is missing.
+    every question is a row in the ledger and paid from the budget. Raises SettingsError where that cloud may not be
+    asked, or a name, key or price is missing.
     """
     from endcloud.cloud.client import OpenAICloud
+    from endcloud.cloud.paid import PaidModel
     from endcloud.end.remote import Abilities, RemoteEnd
     from endcloud.privacy.guard import Guard
     from endcloud.privacy.own_server import OwnServer
@@ -37,8 +39,11 @@ def remote_end(shop: Shop) -> RemoteEnd:
             f"serving.uploads is off, and the end model at {settings.end_url!r} is not on this machine: set "
             "serving.end_is_ours where that server is the shop's own, or allow uploads."
         )
-    shop.progress.say(f"The end model at {client.host} counts as a cloud: what it is asked stands in the ledger.")
-    return RemoteEnd(Guard(client, shop.masker, shop.ledger), shop.role, abilities)
+    guarded = PaidModel(Guard(client, shop.masker, shop.ledger), shop.budget, _prices(shop))
+    shop.progress.say(
+        f"The end model at {client.host} counts as a cloud: what it is asked stands in the ledger and in the budget."
+    )
+    return RemoteEnd(guarded, shop.role, abilities)
 
 
 def counts_as_cloud(shop: Shop) -> bool:
@@ -47,6 +52,20 @@ def counts_as_cloud(shop: Shop) -> bool:
 
     settings = shop.settings.serving
     return bool(settings.end_url) and not settings.end_is_ours and not on_this_machine(settings.end_url)
+
+
+def _prices(shop: Shop) -> Prices:
+    from endcloud.cloud.budget import Prices
+
+    settings, prices = shop.settings.serving, shop.settings.cloud.prices
+    if settings.end_model not in prices:
+        raise SettingsError(
+            f"The end model {settings.end_model!r} at {settings.end_url!r} counts as a cloud, and there is no price "
+            f'for it, so the budget could not be kept; add [cloud.prices."{settings.end_model}"] with prompt, cached '
+            f"and completion to {shop.directory.settings} (0 where it costs nothing), or set serving.end_is_ours where "
+            "that server is the shop's own."
+        )
+    return Prices(**prices[settings.end_model].model_dump())
 
 
 def _key(variable: str) -> str:
