@@ -1,4 +1,4 @@
-"""Means with 95 % intervals, and paired differences, by the bootstrap.
+"""Means with intervals (95 % unless asked otherwise), and paired differences, by the bootstrap.
 
 The units drawn with replacement are dialogues, not turns: turns of one dialogue resemble each other, and
 drawing them one by one would make every interval too narrow. All measures of all versions share the same
@@ -49,7 +49,7 @@ class Resamples:
         drawn = np.random.default_rng(seed).multinomial(number, np.full(number, 1 / number), size=resamples)
         self._weights: NDArray[np.float64] = drawn.astype(np.float64)  # (resamples, groups)
 
-    def interval(self, values: Sequence[float | None]) -> Interval | None:
+    def interval(self, values: Sequence[float | None], *, level: float = LEVEL) -> Interval | None:
         """Mean and interval of `values`, one for each item, None where it is not known; None if none is known."""
         if len(values) != len(self._group):
             raise ValueError(f"{len(values)} values for {len(self._group)} items.")
@@ -59,14 +59,17 @@ class Resamples:
             return None
         numbers = np.array([0.0 if value is None else float(value) for value in values])
         means = self._means(numbers, known)
-        tail = (1 - LEVEL) / 2
+        tail = (1 - level) / 2
         low, high = np.quantile(means, [tail, 1 - tail])
         return Interval(float(numbers.sum() / number), float(low), float(high), number, len(values) - number)
 
-    def difference(self, first: Sequence[float | None], second: Sequence[float | None]) -> Interval | None:
+    def difference(
+        self, first: Sequence[float | None], second: Sequence[float | None], *, level: float = LEVEL
+    ) -> Interval | None:
         """`first` − `second` over the items where both are known."""
         return self.interval(
-            [a - b if a is not None and b is not None else None for a, b in zip(first, second, strict=True)]
+            [a - b if a is not None and b is not None else None for a, b in zip(first, second, strict=True)],
+            level=level,
         )
 
     def _means(self, numbers: NDArray[np.float64], known: NDArray[np.float64]) -> NDArray[np.float64]:

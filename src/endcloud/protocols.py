@@ -29,7 +29,7 @@ from endcloud.types import (
     Turn,
 )
 
-Standing = Literal["candidate", "active", "retired", "rejected"]
+Standing = Literal["candidate", "canary", "active", "retired", "rejected"]
 
 
 class ChatModel(Protocol):
@@ -350,9 +350,15 @@ class Versions(Protocol):
 
     def standing(self, digest: str) -> Standing: ...
 
-    def stand(self, digest: str, standing: Standing, reason: str) -> None: ...
+    def stand(self, digest: str, standing: Standing, reason: str, at: datetime | None = None) -> None:
+        """Says what holds from `at` (now) on; at most one version is `active`, the one before it is retired."""
+        ...
 
     def active(self) -> str | None: ...
+
+    def canary(self) -> str | None:
+        """The version that a share of conversations meets before it may serve all, if any."""
+        ...
 
     def measure(self, digest: str, metrics: Mapping[str, Any]) -> None: ...
 

@@ -20,6 +20,8 @@ from endcloud.errors import UsageError
 from endcloud.types import SUPERSEDED, AdapterVersion, Example, Message, Sampling, Split
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from endcloud.cloud.catalogue import Catalogue
     from endcloud.cloud.label_plan import Estimate
     from endcloud.cloud.labelling import LabelReport
@@ -280,22 +282,27 @@ class Shop:
         settings = self.settings.end
         return Sampling(settings.temperature, settings.top_p, settings.max_tokens)
 
-    def put_into_service(self, version: str, reason: str) -> str:
-        """Checks a version and makes it the active one; returns its digest. Raises VersionError for a broken one."""
+    def check_version(self, version: str) -> str:
+        """Reads a version as the service would and checks all of it; returns its digest. Raises VersionError for one
+        that is incomplete, broken, or made for another base."""
         from endcloud.assembly.base import say_precision
-        from endcloud.end.versions import verify
+        from endcloud.end.residents import Residents
 
         digest = self.versions.get(version).digest
-        say_precision(self, verify(self.versions.path(digest), self.base.digest))
-        self.versions.stand(digest, "active", reason)
+        Residents(self.base, self.versions, self.role, 0).prepare(digest)
+        say_precision(self, self.versions.get(digest))
         return digest
 
-    def roll_back(self, reason: str) -> str:
-        """Takes the active version out of service for cause; the one before it, checked, is in service again."""
-        from endcloud.end.versions import verify
+    def put_into_service(self, version: str, reason: str, at: datetime | None = None) -> str:
+        """Checks a version and makes it the active one; returns its digest. Raises VersionError for a broken one."""
+        digest = self.check_version(version)
+        self.versions.stand(digest, "active", reason, at)
+        return digest
 
-        verify(self.versions.path(self.versions.previous()), self.base.digest)
-        return self.versions.withdraw(reason)
+    def roll_back(self, reason: str, at: datetime | None = None) -> str:
+        """Takes the active version out of service for cause; the one before it, checked, is in service again."""
+        self.check_version(self.versions.previous())
+        return self.versions.withdraw(reason, at)
 
     def describe(self, version: AdapterVersion) -> dict[str, Any]:
         """A version as one row of a list."""

@@ -7,7 +7,7 @@ appended here. The standing that counts is the newest one; at most one version i
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
@@ -53,44 +53,52 @@ class StoredVersions:
         """What holds of a version now."""
         return self._standing(digest) or "candidate"
 
-    def stand(self, digest: str, standing: Standing, reason: str) -> None:
-        """Says what holds from now on. A version that becomes active retires the one before it."""
+    def stand(self, digest: str, standing: Standing, reason: str, at: datetime | None = None) -> None:
+        """Says what holds from `at` (now) on. A version that becomes active retires the one before it."""
+        moment = (at or now()).astimezone(UTC)
 
         def stand(connection: Connection) -> None:
             before = _active(connection)
-            rows = [{"version": digest, "standing": standing, "reason": reason, "at": now()}]
+            rows = [_row(digest, standing, reason, moment)]
             if standing == "active" and before and before != digest:
-                rows.insert(0, {"version": before, "standing": "retired", "reason": f"{digest} took over", "at": now()})
+                rows.insert(0, _row(before, "retired", f"{digest} took over", moment))
             connection.execute(insert(StandingRow), rows)
 
         self._database.write(stand)
 
-    def withdraw(self, reason: str) -> str:
+    def withdraw(self, reason: str, at: datetime | None = None) -> str:
         """Takes the active version out of service for cause and puts the one before it back; returns that one.
 
         The withdrawn version stands as rejected, so that withdrawing again goes further back and never returns to it.
+        Both are one write: whatever happens, one version is in service.
         """
-        active, before = self.active(), self.previous()
-        if active is not None:
-            self.stand(active, "rejected", reason)
-        self.stand(before, "active", reason)
-        return before
+        moment = (at or now()).astimezone(UTC)
+
+        def withdraw(connection: Connection) -> str:
+            active, before = _active(connection), _before(connection)
+            rows = [_row(before, "active", reason, moment)]
+            if active is not None:
+                rows.insert(0, _row(active, "rejected", reason, moment))
+            connection.execute(insert(StandingRow), rows)
+            return before
+
+        return self._database.write(withdraw)
 
     def active(self) -> str | None:
         """The digest of the version in service, if any."""
         with self._database.reading() as connection:
             return _active(connection)
 
+    def canary(self) -> str | None:
+        """The version that a share of conversations meets before it may serve all, if any."""
+        with self._database.reading() as connection:
+            return _standing_as(connection, "canary")
+
     def previous(self) -> str:
         """The version that was in service before the active one and was not itself taken out of service for cause;
         raises VersionError where there was none."""
-        chosen = select(StandingRow.version).where(StandingRow.standing == "active").order_by(StandingRow.id.desc())
         with self._database.reading() as connection:
-            active, newest = _active(connection), _newest(connection)
-            for version in connection.scalars(chosen):
-                if version != active and newest[version] != "rejected":
-                    return version
-        raise VersionError("No version was in service before this one, so there is none to go back to.")
+            return _before(connection)
 
     def history(self, digest: str) -> list[tuple[datetime, str, str]]:
         """All that was said of a version: when, standing, reason; oldest first."""
@@ -123,9 +131,26 @@ class StoredVersions:
             return {row.version: row.at for row in rows}
 
 
+def _row(digest: str, standing: Standing, reason: str, at: datetime) -> dict[str, Any]:
+    return {"version": digest, "standing": standing, "reason": reason, "at": at}
+
+
+def _before(connection: Connection) -> str:
+    chosen = select(StandingRow.version).where(StandingRow.standing == "active").order_by(StandingRow.id.desc())
+    active, newest = _active(connection), _newest(connection)
+    for version in connection.scalars(chosen):
+        if version != active and newest[version] != "rejected":
+            return str(version)
+    raise VersionError("No version was in service before this one, so there is none to go back to.")
+
+
 def _active(connection: Connection) -> str | None:
     """The version whose newest standing is `active`."""
-    return next((version for version, standing in _newest(connection).items() if standing == "active"), None)
+    return _standing_as(connection, "active")
+
+
+def _standing_as(connection: Connection, wanted: Standing) -> str | None:
+    return next((version for version, standing in _newest(connection).items() if standing == wanted), None)
 
 
 def _newest(connection: Connection) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,7 @@ class MemoryVersions:
     def standing(self, digest: str) -> Standing:
         return self._standings[self.get(digest).digest]
 
-    def stand(self, digest: str, standing: Standing, reason: str) -> None:
+    def stand(self, digest: str, standing: Standing, reason: str, at: datetime | None = None) -> None:
         """At most one version is active: the one before it is retired."""
         self.get(digest)
         before = self.active()
@@ -50,6 +51,9 @@ class MemoryVersions:
 
     def active(self) -> str | None:
         return next((digest for digest, standing in self._standings.items() if standing == "active"), None)
+
+    def canary(self) -> str | None:
+        return next((digest for digest, standing in self._standings.items() if standing == "canary"), None)
 
     def measure(self, digest: str, metrics: Mapping[str, Any]) -> None:
         self._metrics.setdefault(self.get(digest).digest, {}).update(metrics)
