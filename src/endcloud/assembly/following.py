@@ -38,6 +38,7 @@ class Follower(AbstractContextManager["Follower"]):
         self.checks: list[Check] = _checks(shop)
         self._route = self._route_of(model)
         self._refused = ""
+        self._canary = ""  # the canary that was last seen, whether it answers or not
         self._files = _stamps(shop, model.version)
         self._ended, self._looking = Event(), Lock()
         self._thread = Thread(target=self._follow, name="shop follower", daemon=True)
@@ -78,6 +79,7 @@ class Follower(AbstractContextManager["Follower"]):
             if not isinstance(self.model, Away):  # there is no model to follow anything with
                 self._trying(self._follow_version)
                 self._trying(self._follow_files)
+                self._trying(self._follow_canary)
 
     def _follow(self) -> None:
         while not self._ended.wait(_LOOK_SECONDS):
@@ -100,7 +102,7 @@ class Follower(AbstractContextManager["Follower"]):
         window = windows.open(now())
         if isinstance(self.model, Away) and window is None:
             self.model = self._shop.end_model()
-            self._route = self._route_of(self.model)
+            self._answer_as(self.model)
             self._shop.progress.say("The training window has ended: the end model answers again.")
         elif isinstance(self.model, LocalEndModel) and window is not None:
             self._shop.progress.say("A training window begins: until it ends, the cloud and people answer.")
@@ -129,7 +131,7 @@ class Follower(AbstractContextManager["Follower"]):
             return
         self._refused = active  # until it answers; a version that cannot is not tried every second
         model = self.model.at(active)
-        self._route = self._route_of(model)
+        self._answer_as(model)
         self.model, self._refused = model, ""
         self._shop.progress.say(f"Version {self._shop.version_name(active)} answers from now on.")
 
@@ -142,7 +144,26 @@ class Follower(AbstractContextManager["Follower"]):
         for name in ("policies", "catalogue", "teacher"):  # what the cloud is told holds the other two
             self._shop.__dict__.pop(name, None)  # read again at next use
         self.checks[:] = _checks(self._shop)
-        self._route = self._route_of(self.model)
+        self._answer_as(self.model)
+
+    def _answer_as(self, model: LocalEndModel | RemoteEnd) -> None:
+        """From the next request on; a canary takes its place beside the new route at the same look."""
+        self._route = self._route_of(model)
+        self._canary = ""
+
+    def _follow_canary(self) -> None:
+        """Puts a candidate on trial before a share of conversations, and takes it away when the trial is decided."""
+        from endcloud.end.generation import LocalEndModel
+
+        canary = self._shop.versions.canary() or ""
+        if canary == self._canary or not isinstance(self.model, LocalEndModel):
+            return
+        self._canary = canary  # one that cannot answer is not tried every second
+        self._route = replace(self._route, canary=None)
+        if canary:
+            share = self._shop.settings.evolution.canary_share
+            self._route = replace(self._route, canary=self._route_of(self.model.at(canary)), share=share)
+            self._shop.progress.say(f"{share:.0%} of conversations meet version {self._shop.version_name(canary)}.")
 
     def _route_of(self, model: LocalEndModel | RemoteEnd) -> EndRoute:
         """A version in clear text, with its judge."""

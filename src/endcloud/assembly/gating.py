@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from endcloud.assembly.stage_process import in_child
 from endcloud.errors import VersionError
 from endcloud.evolution import gate as gates
 from endcloud.evolution.gate import Item, Judged, PartName, Verdict, sample
@@ -29,6 +30,11 @@ _OUTCOMES: dict[str, Outcome] = {"refuse": "refused", "undecided": "undecided"}
 
 def gate(evolution: Evolution, round: Round) -> Done:
     """Judges the round's candidate; ends the round unless it may be promoted."""
+    return judged(evolution, round) if evolution.in_process else in_child(evolution, "gate", round)
+
+
+def judged(evolution: Evolution, round: Round) -> Done:
+    """The same, here and now."""
     candidate = round.candidate
     decided = [one for one in evolution.rounds.decisions(round.number) if one.kind == "gate"]
     if decided:  # a worker was killed between the verdict and the end of this stage

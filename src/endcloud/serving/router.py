@@ -12,6 +12,7 @@ import secrets
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
+from hashlib import sha256
 from typing import Literal
 
 from endcloud.errors import CloudError
@@ -101,13 +102,25 @@ class CloudRoute:
 
 @dataclass(frozen=True)
 class EndRoute:
-    """The end model as customers meet it, the version it answers as, and how its replies are judged."""
+    """The end model as customers meet it, the version it answers as, and how its replies are judged.
+
+    A `canary` is a version on trial, which that `share` of conversations meets in its place.
+    """
 
     model: ChatModel
     version: str
     confidence: Confidence
     nearness: Callable[[str], float | None] = lambda _: None
     relevance: Relevance = lambda _query, _reply: None
+    canary: EndRoute | None = None
+    share: float = 0.0
+
+    def met_in(self, conversation: str) -> EndRoute:
+        """The route of one conversation; it stays the same for the whole trial, and each trial draws anew."""
+        if self.canary is None:
+            return self
+        drawn = sha256(f"{self.canary.version} {conversation}".encode()).digest()[:6]
+        return self.canary if int.from_bytes(drawn, "big") < self.share * 2**48 else self
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +187,7 @@ class Router:
 
     async def draft(self, talk: Talk) -> str:
         """What the end model would say, unjudged and unchecked: for an agent to start from, never for a customer."""
-        deltas = self.end().model.stream(self._asked(talk))
+        deltas = self.end().met_in(talk.query.conversation).model.stream(self._asked(talk))
         return "".join([delta.text async for delta in deltas])
 
     def _asked(self, talk: Talk) -> Request:
@@ -193,7 +206,7 @@ class Router:
         )
 
     async def _end(self, talk: Talk, reason: str) -> AsyncGenerator[Event]:
-        route, query = self.end(), talk.query.text
+        route, query = self.end().met_in(talk.query.conversation), talk.query.text
         release = Release(self.checks, talk.sources)
         reason = FROM_MEMORY if talk.private else reason
         reply = Reply(new_id("t"), talk.query, "end", route.version, release, self.clock, reason)
