@@ -102,9 +102,10 @@ def serving(
     settings: WebSettings | None = None,
     port: int = 0,
     clock: FixedClock | None = None,
+    store: Database | None = None,
 ) -> Iterator[Served]:
-    """A server over the store in `folder`; begun again there, it goes on with what is in it."""
-    database = Database(sqlite_url(folder / "store.db"))
+    """A server over the store in `folder`, or over another; begun again there, it goes on with what is in it."""
+    database = store or Database(sqlite_url(folder / "store.db"))
     clock = clock or FixedClock()
     end, cloud = ScriptedModel(replies, "end"), ScriptedModel({"": "云端的回答"}, "cloud")
     router = Router(
@@ -135,7 +136,8 @@ def serving(
     finally:
         server.should_exit = True
         thread.join(timeout=30)
-        database.close()
+        if store is None:
+            database.close()
 
 
 class Shelf:
