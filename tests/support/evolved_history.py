@@ -56,16 +56,23 @@ def _advance(rounds: StoredRounds, number: int, stage: Stage) -> None:
     rounds.advance(number, "w", stage, _FIGURES[stage], candidate if stage == "train" else None)
 
 
-def _decision(number: int, at: datetime, promoted: bool) -> Decision:
-    old = {"n": 150, "active": 0.91, "candidate": 0.92, "difference": 0.01, "low": -0.01, "high": 0.03}
-    worse = {"n": 150, "active": 0.91, "candidate": 0.84, "difference": -0.07, "low": -0.11, "high": -0.03}
-    query, poor, right, _ = _ASKED[0]
-    example = {
-        "part": "new", "query": query.replace(PHONE, "[电话_1]"), "active": poor, "candidate": right, "reference": right,
-        "active_quality": 0.0, "candidate_quality": 0.97,
+def _part(items: int, active: float, candidate: float, low: float, high: float) -> dict[str, object]:
+    return {
+        "items": items, "groups": items, "active": active, "candidate": candidate, "active wrong facts": items // 3,
+        "candidate wrong facts": 1, "difference": [round(candidate - active, 4), low, high],
     }  # fmt: skip
-    new = {"n": 42, "active": 0.31, "candidate": 0.72, "difference": 0.41, "low": 0.28, "high": 0.55}
-    figures = {"new": new, "golden": old, "old": old if promoted else worse, "examples": [example]}
+
+
+def _decision(number: int, at: datetime, promoted: bool) -> Decision:
+    old = _part(150, 0.91, 0.92, -0.01, 0.03)
+    _, poor, right, _ = _ASKED[0]
+    pair = {"item": f"lesson:e-r{number}-0", "part": "new", "active": poor, "candidate": right}
+    gone = {"item": "lesson:forgotten", "part": "new", "active": poor, "candidate": right}
+    values = {"active value": 0.0, "candidate value": 0.97}
+    figures = {
+        "new": _part(42, 0.31, 0.72, 0.28, 0.55), "golden": old,
+        "old": old if promoted else _part(150, 0.91, 0.84, -0.11, -0.03), "side by side": [pair | values, gone | values],
+    }  # fmt: skip
     return Decision(
         number, "gate", "a1b2c3d4e5f6" if promoted else "b2c3d4e5f6a1", "base" if promoted else "a1b2c3d4e5f6",
         "promote" if promoted else "refuse", "Judged on 342 questions that neither version was trained on.", figures, at,

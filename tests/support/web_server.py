@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,7 @@ from endcloud.store.desk import StoredDesk
 from endcloud.store.feedback import StoredFeedbacks
 from endcloud.store.keys import ROLES, StoredKeys
 from endcloud.store.ledger import StoredLedger
+from endcloud.store.lessons import StoredLessons
 from endcloud.store.versions import StoredVersions
 from endcloud.testing.fixed_clock import FixedClock
 from endcloud.testing.memory_versions import MemoryVersions
@@ -188,7 +189,12 @@ def _back_office(database: Database, folder: Path, shelf: Shelf) -> BackOffice:
         StoredLedger(database),
         CannedReplies(folder / "canned_replies.toml"),
         DualScorer(scorer, scorer),
-        evolving_over(database, lambda: ConversationMasker(Detector(frozenset()))),
+        replace(
+            evolving_over(database, lambda: ConversationMasker(Detector(frozenset()))),
+            questions=lambda names: {
+                one.id: (one.query, one.reply) for one in StoredLessons(database).all() if one.id in names
+            },
+        ),
     )
 
 

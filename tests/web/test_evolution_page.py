@@ -54,7 +54,9 @@ def test_a_reviewer_sees_rounds_why_replies_were_chosen_and_what_the_gate_compar
     gate = page.locator(".decision")
     expect(gate).to_contain_text("0.410")
     expect(gate).to_contain_text("0.280 … 0.550")
-    pair = page.locator(".pairs li").first
+    pair = page.locator(".pairs > li")
+    expect(pair).to_have_count(1)  # the other's customer was forgotten
+    expect(pair).to_contain_text("满多少包邮？我的电话是[电话_1]")
     expect(pair).to_contain_text("亲，满59元包邮哦。")
     expect(pair).to_contain_text("亲，满99元包邮，不满收8元运费。")
     chosen = page.locator("section", has=page.get_by_role("heading", name="挑出的 3 条"))

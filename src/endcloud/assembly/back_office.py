@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from endcloud.errors import EndcloudError
@@ -34,7 +35,9 @@ def back_office_of(shop: Shop) -> BackOffice:
         uploads=shop.ledger,
         canned=CannedReplies(shop.directory.root / "canned_replies.toml"),
         judge=LateJudge(shop),
-        evolving=evolving_over(shop.database, lambda: shop.masker),
+        evolving=replace(
+            evolving_over(shop.database, lambda: shop.masker), questions=lambda names: _questions(shop, names)
+        ),
         poor=shop.settings.scoring.poor,
     )
 
@@ -61,6 +64,22 @@ def evolving_over(database: Database, masker: Callable[[], Masker]) -> Evolving:
     return Evolving(
         StoredRounds(database), StoredAudits(database), StoredChoices(database), StoredLessons(database), mask
     )
+
+
+def _questions(shop: Shop, names: Collection[str]) -> dict[str, tuple[str, str]]:
+    """Questions with their reference replies: lessons, and examples with the cloud's label."""
+    from endcloud.corpus.dataset import SPLITS
+    from endcloud.store.lessons import StoredLessons
+
+    found = {one.id: (one.query, one.reply) for one in StoredLessons(shop.database).all() if one.id in names}
+    wanted = set(names) - set(found)
+    if not wanted or not shop.directory.corpus.is_dir():
+        return found
+    labels = shop.labels.of(wanted)
+    for example in (one for split in SPLITS for one in shop.examples(split) if one.id in wanted):
+        label = labels.get(example.id)
+        found[example.id] = (example.query, example.reply if label is None or label.reason else label.text)
+    return found
 
 
 class ShopAdapters:

@@ -5,7 +5,7 @@ All of it is optional, and a page says what is not there. The assembly hands ove
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated, Any, Protocol
@@ -70,13 +70,15 @@ class Judge(Protocol):
 
 @dataclass(frozen=True)
 class Evolving:
-    """Online evolution as a reviewer sees it. `mask` masks a reviewer's words as part of a lesson's conversation."""
+    """Online evolution as a reviewer sees it. `mask` masks a reviewer's words as part of a lesson's conversation;
+    `questions` finds questions and their reference replies by the ids under which the gate keeps them."""
 
     rounds: Rounds
     audits: Audits
     choices: Choices
     lessons: Lessons
     mask: Callable[[Lesson, str], str]
+    questions: Callable[[Collection[str]], Mapping[str, tuple[str, str]]] = lambda _: {}
 
     def approve(self, lesson: str, by: str, text: str | None = None) -> Lesson:
         """A lesson is to be learned, as it is or in the reviewer's words. Raises NotFoundError for an unknown one."""

@@ -125,8 +125,21 @@ def _round(service: Service, evolving: Evolving, number: int) -> dict[str, Any]:
     return {
         "round": _round_view(evolving.rounds.get(number)),
         "choices": [_choice_view(service, one, taught.get(one.turn)) for one in choices],
-        "decisions": [asdict(one) | {"at": one.at.isoformat()} for one in evolving.rounds.decisions(number)],
+        "decisions": [_decision_view(evolving, one) for one in evolving.rounds.decisions(number)],
     }
+
+
+def _decision_view(evolving: Evolving, decision: Decision) -> dict[str, Any]:
+    """A decision with the questions behind both versions' replies; one that was forgotten is left out."""
+    pairs = decision.figures.get("side by side", [])
+    questions = evolving.questions({pair["item"] for pair in pairs}) if pairs else {}
+    shown = [
+        pair | {"query": questions[pair["item"]][0], "reference": questions[pair["item"]][1]}
+        for pair in pairs
+        if pair["item"] in questions
+    ]
+    figures = {name: value for name, value in decision.figures.items() if name != "side by side"}
+    return asdict(decision) | {"at": decision.at.isoformat(), "figures": figures, "pairs": shown}
 
 
 def _choice_view(service: Service, choice: Choice, lesson: Lesson | None) -> dict[str, Any]:

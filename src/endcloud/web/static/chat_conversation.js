@@ -21,6 +21,7 @@ export class Conversation extends EventTarget {
   #space = "";
   #listening = null;
   #broken = false;
+  #moved = false; // to another conversation, which was not yet let in
   #caughtUp = false;
   #beginning = null;
 
@@ -171,23 +172,29 @@ export class Conversation extends EventTarget {
 
   /** Brings words to the service; false where they are to go somewhere else. Throws ApiError. */
   async #deliver(item) {
+    const to = item.conversation;
     try {
-      await this.api.post(`v1/conversations/${item.conversation}/turns`, { id: item.id, text: item.text });
+      await this.api.post(`v1/conversations/${to}/turns`, { id: item.id, text: item.text });
     } catch (error) {
       if (error instanceof ApiError && error.status === 401) this.#expire();
-      if (!(error instanceof ApiError && error.status === 403 && item.conversation === this.id)) throw error;
-      this.#elsewhere();
-      return false;
+      const foreign = error instanceof ApiError && error.status === 403;
+      if (foreign && to !== item.conversation) return false; // it went on elsewhere meanwhile
+      if (foreign && to === this.id && this.#elsewhere()) return false;
+      throw error;
     }
     this.problem = null;
+    this.#moved = false;
     if (item.conversation === this.id && !this.turns.has(item.id)) {
       this.turns.set(item.id, { id: item.id, speaker: "customer", text: item.text, at: new Date().toISOString() });
     }
     return true;
   }
 
-  /** The conversation belongs to somebody else (another login, an older visitor): goes on in one of our own. */
+  /** The conversation belongs to somebody else (another login, an older visitor): goes on in one of our own.
+   *  False where that one is refused, too: then it is not the conversation, and asking on would never end. */
   #elsewhere() {
+    if (this.#moved) return false;
+    this.#moved = true;
     this.#leave();
     const before = this.id;
     this.id = newName("c");
@@ -195,6 +202,7 @@ export class Conversation extends EventTarget {
     this.outbox.move(before, this.id);
     this.#clear();
     this.listen();
+    return true;
   }
 
   // -- hearing -----------------------------------------------------------------------------------------------
@@ -237,6 +245,7 @@ export class Conversation extends EventTarget {
       for (const turn of this.turns.values()) if (turn.streaming) Object.assign(turn, { streaming: false, cut: true });
     }
     if (state === "open") {
+      this.#moved = false;
       this.problem = this.problem === "expired" ? null : this.problem;
       if (this.#broken) setTimeout(() => this.#mend(), PATIENCE);
       if (this.outbox.items.some((item) => item.state === "waiting")) this.sendNow();
@@ -261,8 +270,7 @@ export class Conversation extends EventTarget {
 
   #refused(error) {
     this.#listening = null;
-    if (error.status === 403) {
-      this.#elsewhere();
+    if (error.status === 403 && this.#elsewhere()) {
       this.sendNow();
     } else {
       this.problem = error.message;

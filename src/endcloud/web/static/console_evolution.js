@@ -161,7 +161,7 @@ export class Evolution {
       round.reason ? element("p", {}, round.reason) : null,
       this.#steps(round),
       ...decisions.map((one) => this.#decision(one)),
-      gate ? this.#examples(gate.figures.examples ?? []) : null,
+      gate ? this.#examples(gate.pairs) : null,
       this.#chosen(choices));
   }
 
@@ -193,17 +193,19 @@ export class Evolution {
 
   #decision(decision) {
     const { t } = this;
-    const parts = PARTS.filter((part) => decision.figures[part]?.n);
+    const parts = PARTS.filter((part) => decision.figures[part]?.items);
     const number = (value, digits = 3) => element("td", { class: "number" }, value === null || value === undefined ? "–" : value.toFixed(digits));
     return element("section", { class: "card table-box decision" },
       element("h2", {}, t(`decision ${decision.kind}`), " ", element("span", { class: `chip ${{ promote: "good", keep: "good", undecided: "warn" }[decision.judgement] ?? "bad"}` }, t(`judgement ${decision.judgement}`))),
       element("p", {}, decision.reason),
       parts.length ? element("table", {},
-        element("thead", {}, element("tr", {}, ...["part", "n", "active", "candidate", "difference", "interval"].map((name, at) => element("th", { scope: "col", class: at ? "number" : "" }, t(`gate ${name}`))))),
+        element("thead", {}, element("tr", {}, ...["part", "n", "active", "candidate", "wrongFacts", "difference", "interval"].map((name, at) => element("th", { scope: "col", class: at ? "number" : "" }, t(`gate ${name}`))))),
         element("tbody", {}, ...parts.map((part) => {
           const one = decision.figures[part];
-          return element("tr", {}, element("th", { scope: "row" }, t(`part ${part}`)), number(one.n, 0), number(one.active), number(one.candidate), number(one.difference),
-            element("td", { class: "number" }, `${one.low?.toFixed(3) ?? "–"} … ${one.high?.toFixed(3) ?? "–"}`));
+          const [difference, low, high] = one.difference ?? [];
+          return element("tr", {}, element("th", { scope: "row" }, t(`part ${part}`)), number(one.items, 0), number(one.active), number(one.candidate),
+            element("td", { class: "number" }, `${one["active wrong facts"]} → ${one["candidate wrong facts"]}`), number(difference),
+            element("td", { class: "number" }, `${low?.toFixed(3) ?? "–"} … ${high?.toFixed(3) ?? "–"}`));
         }))) : null);
   }
 
@@ -216,7 +218,7 @@ export class Evolution {
     return element("section", { class: "card" }, element("h2", {}, t("sideBySide")), element("p", { class: "soft small" }, t("sideBySideWhy")),
       element("ol", { class: "pairs" }, ...examples.map((one) => element("li", {},
         element("p", { class: "asked words" }, element("span", { class: "chip" }, t(`part ${one.part}`)), " ", one.query),
-        element("div", { class: "replies three" }, side("active", one.active, one.active_quality, "end"), side("candidate", one.candidate, one.candidate_quality, "cloud"), side("reference", one.reference, null, "human"))))));
+        element("div", { class: "replies three" }, side("active", one.active, one["active value"], "end"), side("candidate", one.candidate, one["candidate value"], "cloud"), side("reference", one.reference, null, "human"))))));
   }
 
   #chosen(choices) {
