@@ -1,6 +1,6 @@
 """The child in which a candidate is trained or judged: `python -m endcloud.assembly.candidate_process`.
 
-It stands back behind the service (few threads, low priority), tells its progress and its answer as lines of JSON, and
+It stands back behind the service (its threads were counted by whoever started it), tells its progress and its answer as lines of JSON, and
 ends at once when its parent is gone. `endcloud.assembly.stage_process` starts it and reads what it tells.
 """
 
@@ -55,15 +55,12 @@ class _Task:
         self._telling.tell("advanced", task=self._number, steps=steps, figures=figures)
 
 
-def main(root: str, number: str, stage: str, threads: str, nice: str) -> None:
+def main(root: str, number: str, stage: str, nice: str) -> None:
     """Does one stage of one round of the shop at `root`."""
     telling = Telling(_own_output())
     Thread(target=_end_with_parent, daemon=True).start()
     stand_back(int(nice))
     try:
-        import torch
-
-        torch.set_num_threads(int(threads))
         done = _work(Path(root), int(number), stage, telling)
     except EndcloudError as error:
         telling.tell("failed", error=type(error).__name__, sentence=str(error))
@@ -79,8 +76,9 @@ def _work(root: Path, number: int, stage: str, telling: Telling) -> Any:
 
     with Shop.open(root, telling) as shop:
         evolution = Evolution(shop, WallClock(), in_process=True)
+        round = evolution.rounds.get(number)
         with room_beside_the_service(evolution, number):
-            return getattr(evolution, stage)(evolution.rounds.get(number))
+            return getattr(evolution, stage)(round)
 
 
 def stand_back(nice: int) -> None:

@@ -13,7 +13,7 @@ from math import ceil
 from typing import TYPE_CHECKING
 
 from endcloud.assembly.stage_process import in_child
-from endcloud.errors import UnknownVersionError
+from endcloud.errors import TrainingError, UnknownVersionError
 from endcloud.evolution.replay import holding, repeated, replay, teachable
 from endcloud.evolution.round import Done
 
@@ -57,30 +57,38 @@ class Material:
 
 def train(evolution: Evolution, round: Round) -> Done:
     """Makes the round's candidate, or ends the round where there is too little to learn."""
-    material = gathered(evolution, round)
-    number, fewest = len(material.lessons), evolution.settings.fewest_lessons
+    number, fewest = len(_new(evolution, round)), evolution.settings.fewest_lessons
     if number < fewest:
         reason = (
             f"{number} lessons wait to be learned, and a round trains from {fewest} on: they are kept for the next."
         )
         return Done({"lessons": number}, "nothing to learn", reason)
-    return trained(evolution, material) if evolution.in_process else in_child(evolution, "train", round)
+    return (
+        trained(evolution, gathered(evolution, round)) if evolution.in_process else in_child(evolution, "train", round)
+    )
 
 
 def gathered(evolution: Evolution, round: Round) -> Material:
-    """The lessons that the version in service has not learned, and what is learned again with them."""
-    shop, retired = evolution.shop, evolution.retirements.items()
-    chain = lineage(shop, round.parent)
+    """The lessons that the version in service has not learned, and what is learned again with them; from the base,
+    all that ever was taught and still holds."""
+    retired = evolution.retirements.items()
+    chain = lineage(evolution.shop, round.parent)
     lessons = teachable(evolution.lessons.all(), retired)
-    known = holding(_began_with(shop), retired)
+    known = holding(_began_with(evolution.shop), retired)
     every = evolution.settings.from_base
     if not chain or (every and len(chain) >= every):
         return Material("", tuple(lessons), tuple(known))
-    learned = {name for version in chain for name in version.examples}
-    new = [lesson for lesson in lessons if lesson.id not in learned]
-    earlier = [lesson.example() for lesson in lessons if lesson.id in learned]
-    number = round_up(evolution.settings.replay * len(new))
+    new = _new(evolution, round)
+    earlier = [lesson.example() for lesson in lessons if lesson not in new]
+    number = ceil(evolution.settings.replay * len(new))
     return Material(chain[0].digest, tuple(new), tuple(replay(earlier, known, number)))
+
+
+def _new(evolution: Evolution, round: Round) -> list[Lesson]:
+    """The lessons that no version learned from which the one in service comes."""
+    learned = {name for version in lineage(evolution.shop, round.parent) for name in version.examples}
+    lessons = teachable(evolution.lessons.all(), evolution.retirements.items())
+    return [lesson for lesson in lessons if lesson.id not in learned]
 
 
 def trained(evolution: Evolution, material: Material) -> Done:
@@ -162,20 +170,19 @@ def lineage(shop: Shop, digest: str) -> list[AdapterVersion]:
     return found
 
 
-def round_up(number: float) -> int:
-    """Half an example is one example."""
-    return ceil(number - 1e-9)
-
-
 def _began_with(shop: Shop) -> list[Example]:
-    """What a shop's first version learns from: recorded dialogues and the cloud's labels, if it has any."""
+    """What a shop's first version learns from: recorded dialogues and the cloud's labels. A shop may have neither:
+    then lessons are all there is."""
     from endcloud.end.mixture import mixture
 
     if not shop.directory.corpus.is_dir():
         return []
     settings, examples = shop.settings.end, shop.examples("train")
     labels = shop.labels.of(example.id for example in examples)
-    return mixture(examples, labels, settings.data, settings.cloud_share)
+    try:
+        return mixture(examples, labels, settings.data, settings.cloud_share)
+    except TrainingError:
+        return []
 
 
 def _steps_a_pass(shop: Shop, examples: Sequence[Example], plan: TrainingPlan) -> float:

@@ -37,7 +37,7 @@ def in_child(evolution: Evolution, stage: HeavyStage, round: Round) -> Done:
     """
     root, settings = str(evolution.shop.directory.root), evolution.settings
     command = [sys.executable, "-m", "endcloud.assembly.candidate_process", root, str(round.number), stage]
-    with _running([*command, str(settings.threads), str(settings.nice)], settings.threads) as child:
+    with _running([*command, str(settings.nice)], settings.threads) as child:
         assert child.stdout is not None and child.stderr is not None
         last_words: deque[str] = deque(maxlen=_LAST_WORDS)
         listener = Thread(target=last_words.extend, args=(child.stderr,), daemon=True)
