@@ -1,7 +1,7 @@
 """The child in which a candidate is trained or judged: `python -m endcloud.assembly.candidate_process`.
 
-It stands back behind the service (its threads were counted by whoever started it), tells its progress and its answer as lines of JSON, and
-ends at once when its parent is gone. `endcloud.assembly.stage_process` starts it and reads what it tells.
+It stands back behind the service (its threads were counted by whoever started it), tells its progress and its answer
+as lines of JSON, and ends at once when its parent is gone. `endcloud.assembly.stage_process` starts it and reads them.
 """
 
 from __future__ import annotations
