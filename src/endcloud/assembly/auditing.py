@@ -14,6 +14,7 @@ from datetime import timedelta
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
+from endcloud.assembly import superseding
 from endcloud.assembly.lately import History
 from endcloud.errors import CloudError, SettingsError, UsageError
 from endcloud.evolution import audit as auditing
@@ -33,10 +34,11 @@ _AT_ONCE = 64  # replies between two writes
 
 
 def audit(evolution: Evolution, round: Round) -> Done:
-    """Scores what was served since the rounds before."""
+    """Scores what was served since the rounds before, once what no longer holds is retired."""
+    newer = superseding.apply(evolution, round)
     history = History(evolution)
     figures = _every_reply(history, round) | _compared(history, round)
-    return Done(figures)
+    return Done(figures | ({"a newer truth": newer} if newer else {}))
 
 
 def _every_reply(history: History, round: Round) -> dict[str, Any]:

@@ -59,6 +59,7 @@ def _key(shop: Shop) -> str:
 
 def teacher_of(shop: Shop, cloud: ChatModel) -> Teacher:
     """A cloud model with all that it is told about the shop."""
+    from endcloud.assembly.recorded_answers import newer_replies
     from endcloud.cloud.exemplars import Exemplars
     from endcloud.cloud.persona import Persona
     from endcloud.cloud.teacher import Teacher
@@ -68,7 +69,13 @@ def teacher_of(shop: Shop, cloud: ChatModel) -> Teacher:
         cloud,
         Persona(shop.role, shop.settings.shop.manner),
         shop.policies,
-        Exemplars(shop.examples("train"), mode=settings.exemplars, pairs=settings.pairs, nearest=settings.nearest),
+        Exemplars(
+            shop.examples("train"),
+            mode=settings.exemplars,
+            pairs=settings.pairs,
+            nearest=settings.nearest,
+            newer=newer_replies(shop),
+        ),
         shop.catalogue,
         Sampling(temperature=settings.temperature, max_tokens=settings.max_tokens),
     )
@@ -93,6 +100,7 @@ def label(
     purpose: Purpose = "label",
     budget: Budget | None = None,
     clock: Clock | None = None,
+    reuse: bool = True,
 ) -> LabelReport:
     """Stage 2 with its report: all splits, or the `examples` given, by the shop's teacher or another.
 
@@ -116,6 +124,7 @@ def label(
             retry=RetryPolicy(attempts=settings.attempts),
             clock=clock,
             purpose=purpose,
+            reuse=reuse,
         )
 
 

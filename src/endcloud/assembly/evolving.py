@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from endcloud.store.desk import StoredDesk
     from endcloud.store.feedback import StoredFeedbacks
     from endcloud.store.lessons import StoredChoices, StoredLessons, StoredRetirements
+    from endcloud.store.policy_texts import StoredPolicyTexts
     from endcloud.store.rounds import StoredRounds
 
 
@@ -113,6 +114,12 @@ class Evolution:
         from endcloud.store.lessons import StoredRetirements
 
         return StoredRetirements(self.shop.database)
+
+    @cached_property
+    def policy_texts(self) -> StoredPolicyTexts:
+        from endcloud.store.policy_texts import StoredPolicyTexts
+
+        return StoredPolicyTexts(self.shop.database)
 
     @cached_property
     def conversations(self) -> StoredConversations:

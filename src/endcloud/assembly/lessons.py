@@ -59,18 +59,18 @@ def label(evolution: Evolution, round: Round) -> Done:
     return Done(_figures(evolution, round, refused, forgotten, notes))
 
 
-def ask(evolution: Evolution, questions: Sequence[Example]) -> list[str]:
+def ask(evolution: Evolution, questions: Sequence[Example], *, reuse: bool = True) -> list[str]:
     """Has the cloud answer what has no answer yet; returns what stood in the way, in sentences.
 
     The answers are labels under the questions' ids. No cloud, an outage, a used-up budget or `endcloud teach` at work
-    ends nothing but the asking.
+    ends nothing but the asking. Without `reuse` no recorded answer to the same question is taken over.
     """
     from endcloud.assembly.cloud import label
 
     if not questions:
         return []
     try:
-        report = label(evolution.shop, examples=questions, clock=evolution.clock)
+        report = label(evolution.shop, examples=questions, clock=evolution.clock, reuse=reuse)
     except (CloudError, LockedError, SettingsError, UsageError) as error:
         return [f"The cloud was not asked, or not to the end: {error}"]
     return [report.stopped] if report.stopped else []

@@ -6,16 +6,17 @@ split only, hold no personal placeholder, and never come from the query's own di
 answer would stand in the prompt. So there are two fixed blocks of different dialogues, and a query that is excluded
 from one is asked with the other; where both hold something too near, the smaller harm is cut out.
 
-A pair that a newer truth has retired is shown no more. It leaves its place in the block empty and is still counted
-where the question is named (`Choice.chosen`), so that retiring it asks again only what lies near it.
+A pair that a newer truth has retired is shown no more: its newer reply stands in its place, or nothing does. Which
+pairs a question is asked with is chosen as if nothing were retired, and the question is named by them (`Choice.named`),
+so that an edited rule asks again only what lies near it.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -37,14 +38,14 @@ _SAME_QUESTION = 0.5  # cosine of character n-grams from which two questions cou
 @dataclass(frozen=True, slots=True)
 class Choice:
     """The pairs for one question. `block` is shared by many, `nearest` is this question's own (nearest last);
-    `same` are those of both that answer the same question. `chosen` is the block with what was retired since, and
-    `retired` names what of it answered the same question."""
+    `same` are those of both that answer the same question. `named` are block and nearest as they were recorded, and
+    `renewed` tells what became of those that answered the same question and were retired."""
 
     block: tuple[Pair, ...]
     nearest: tuple[Pair, ...] = ()
     same: tuple[Pair, ...] = ()
-    chosen: tuple[Pair, ...] = ()
-    retired: tuple[str, ...] = ()
+    named: tuple[tuple[Pair, ...], tuple[Pair, ...]] = ((), ())
+    renewed: tuple[str, ...] = ()
 
 
 class Exemplars:
@@ -64,13 +65,16 @@ class Exemplars:
         nearest: int = 8,
         pool: int = 20_000,
         near_duplicate: float = 0.8,
+        newer: Mapping[str, str] | None = None,
     ) -> None:
+        """`newer` are replies that hold today, by the example (excluded as superseded) in whose place they stand."""
         self.mode, self.asked = mode, pairs
         self._near_duplicate = near_duplicate
+        self._newer = newer or {}
         self._pool = _candidates(examples, pool)
         self._own = pairs if mode == "nearest" else min(nearest, pairs) if mode == "mixed" else 0
         self._blocks: list[NDArray[np.intp]] = []
-        self._block_of_cut: dict[tuple[int, ...], tuple[Pair, ...]] = {}
+        self._block_of_cut: dict[tuple[int, ...], tuple[tuple[Pair, ...], tuple[Pair, ...]]] = {}
         if not self._pool or pairs == 0:
             self._pool, self._own = [], 0
             return
@@ -81,7 +85,7 @@ class Exemplars:
     @property
     def used(self) -> int:
         """How many pairs a prompt holds at most: N, or what exists."""
-        holding = [int((~self._retired[block]).sum()) for block in self._blocks]
+        holding = [len(self._standing(block.tolist())) for block in self._blocks]
         return max(holding, default=0) + min(self._own, len(self._pool))
 
     @property
@@ -118,6 +122,10 @@ class Exemplars:
         self._dialogue_rows = self._trigrams.transform(_dialogue_texts(examples).values())
         self._dialogue_of = np.array([names[e.dialogue] for e in examples])
         self._retired = np.array([e.excluded == SUPERSEDED for e in examples])
+        self._today = [
+            replace(pair, reply=self._newer.get(pair.example, "")) if gone else pair
+            for pair, gone in zip(self._pairs, self._retired.tolist(), strict=True)
+        ]
         self._dialogue_number = names
 
     def _two_blocks(self, size: int) -> list[NDArray[np.intp]]:
@@ -163,19 +171,27 @@ class Exemplars:
         return np.asarray(shared / np.maximum(1, sizes - shared), dtype=np.float32)
 
     def _choice(self, likeness: NDArray[np.float32], near: NDArray[np.bool_]) -> Choice:
-        chosen = self._block(near)
-        block = chosen[~self._retired[chosen]]
+        block = self._block(near)
         nearest: list[int] = []
         if self._own:
-            open_pairs = np.where(near | self._retired, -1.0, likeness)
+            open_pairs = np.where(near, -1.0, likeness)
             open_pairs[block] = -1.0
             count = min(self._own, len(open_pairs))
             best = np.argpartition(-open_pairs, count - 1)[:count]
             nearest = sorted((int(i) for i in best if open_pairs[i] >= 0), key=lambda i: (open_pairs[i], -i))
-        shown = [*block.tolist(), *nearest]
-        same = tuple(self._pairs[i] for i in shown if likeness[i] >= _SAME_QUESTION)
-        gone = tuple(self._pairs[i].example for i in chosen if self._retired[i] and likeness[i] >= _SAME_QUESTION)
-        return Choice(self._pairs_of(block), tuple(self._pairs[i] for i in nearest), same, self._pairs_of(chosen), gone)
+        same = [i for i in (*block.tolist(), *nearest) if likeness[i] >= _SAME_QUESTION]
+        recorded, today = self._pairs_of(block)
+        return Choice(
+            today,
+            self._standing(nearest),
+            self._standing(same),
+            (recorded, tuple(self._pairs[i] for i in nearest)),
+            tuple(f"{self._today[i].example}\0{self._today[i].reply}" for i in same if self._retired[i]),
+        )
+
+    def _standing(self, chosen: Sequence[int]) -> tuple[Pair, ...]:
+        """These pairs as they are shown today; a retired one without a newer reply is not."""
+        return tuple(self._today[i] for i in chosen if self._today[i].reply)
 
     def _block(self, near: NDArray[np.bool_]) -> NDArray[np.intp]:
         """The first block that holds nothing too near; else the one that loses least, without what is too near."""
@@ -184,11 +200,11 @@ class Exemplars:
         block = min(self._blocks, key=lambda block: int(near[block].sum()))
         return block[~near[block]]
 
-    def _pairs_of(self, block: NDArray[np.intp]) -> tuple[Pair, ...]:
-        """The same tuple object for the same pairs, so that the prompt's text is made once."""
+    def _pairs_of(self, block: NDArray[np.intp]) -> tuple[tuple[Pair, ...], tuple[Pair, ...]]:
+        """A block as recorded and as shown; the same tuples for the same pairs: a prompt's text is made once."""
         key = tuple(block.tolist())
         if key not in self._block_of_cut:
-            self._block_of_cut[key] = tuple(self._pairs[i] for i in key)
+            self._block_of_cut[key] = (tuple(self._pairs[i] for i in key), self._standing(key))
         return self._block_of_cut[key]
 
 

@@ -84,10 +84,12 @@ class Plan:
     open: list[list[Prompt]]
 
 
-def plan_of(examples: Sequence[Example], teacher: Teacher, labels: Labels) -> Plan:
+def plan_of(examples: Sequence[Example], teacher: Teacher, labels: Labels, *, reuse: bool = True) -> Plan:
+    """With `reuse` a recorded answer to the same content is taken over."""
     prompts = list(teacher.prompts(examples))
     mine = labels.of(example.id for example in examples)
-    known = {key: found for key, found in labels.get({p.key for p in prompts}).items() if found.reason not in TRANSIENT}
+    recorded = labels.get({p.key for p in prompts}) if reuse else {}
+    known = {key: found for key, found in recorded.items() if found.reason not in TRANSIENT}
     plan = Plan(0, [], [], [])
     groups: dict[str, list[Prompt]] = {}
     for prompt in prompts:

@@ -89,6 +89,7 @@ def label(
     give_up: int = 10,
     clock: Clock | None = None,
     purpose: Purpose = "label",
+    reuse: bool = True,
 ) -> LabelReport:
     """Labels all `examples`, `concurrency` at a time, and reports what was done and spent.
 
@@ -96,10 +97,11 @@ def label(
     no answer in spite of all attempts end the run. Raises CloudAccessError where the provider refuses every call, and
     CloudUnavailableError or CloudRefusedError after `give_up`; a used-up budget is no error but `stopped` in the
     report. Interrupted or killed, the same call goes on where this one stopped. `purpose` is what ledger and budget
-    record the calls under; the answers are the same for all.
+    record the calls under; the answers are the same for all. Without `reuse` no recorded answer to the same question
+    is taken over: it is asked whether the old one still holds.
     """
     started = time.monotonic()
-    plan = plan_of(examples, teacher, labels)
+    plan = plan_of(examples, teacher, labels, reuse=reuse)
     run = _Run(teacher, labels, budget, prices, terms, retry or RetryPolicy(), clock or WallClock(), give_up, purpose)
     run.pace = Pace(calls_per_minute, run.clock)
     report = run.report

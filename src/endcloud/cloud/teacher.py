@@ -164,7 +164,8 @@ class Teacher:
             example=example.id,
             request=request,
             key=_digest(
-                model, about, self._named(choice.chosen), _pairs_digest(choice.nearest), rows, spoken, *choice.retired
+                *(model, about, self._named(choice.named[0]), _pairs_digest(choice.named[1]), rows, spoken),
+                *choice.renewed,
             ),
             digest=_digest(head.digest, tail, spoken),
             told=(*said, *rows),

@@ -60,6 +60,12 @@ class Clusters:
         self._founders.append((name, grams))
 
 
+def alike(one: str, other: str) -> float:
+    """How alike two questions are, in [0, 1], by the same measure."""
+    first, second = _grams(one), _grams(other)
+    return len(first & second) / sqrt(len(first) * len(second))
+
+
 def question_of(messages: Sequence[Message]) -> str:
     """The text by which questions are compared: the query, with the customer's words before it where it says too
     little alone."""

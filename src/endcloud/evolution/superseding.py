@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.feature_extraction.text import TfidfVectorizer
 
+from endcloud.evolution.clusters import alike
 from endcloud.facts import Fact, contradictions, facts_in
 from endcloud.numerals import normalise
 
@@ -27,6 +28,8 @@ Finding = Literal["untrue", "doubtful"]
 _SAME_RULE = 0.5  # likeness from which an added line is the new form of a removed one
 _ABOUT = 0.1  # likeness below which no line speaks of an item's matter
 _SURELY_ABOUT = 0.3  # likeness from which an item is about a rule although it states none of its facts
+_SAME_QUESTION = 0.9  # likeness from which two questions are one
+_VERY_SAME = 0.999
 _NEARLY = 0.5  # share of the nearest line's likeness from which another line may as well be the one
 _HAN = re.compile(r"[一-鿿]{2}")
 _MANNER = frozenset(
@@ -119,6 +122,26 @@ def superseded(
     return [one for one in found if one is not None]
 
 
+def corrected(items: Sequence[Item], question: str, right: str, poor: str) -> list[Found]:
+    """What of `items` a person's correction replaces: answers to the same question that state what it took back.
+
+    `poor` was said to `question`, and `right` is what a person put in its place. Where the question is the very same,
+    an answer that contradicts the correction goes too; one that is only alike may be about another city or product.
+    """
+    change = Change(poor, right)
+    found: list[Found] = []
+    for item in items:
+        how = alike(item.question, question)
+        if how < _SAME_QUESTION:
+            continue
+        gone: list[Fact | str] = [*stated_of_the_removed(item.reply, change)]
+        gone += sorted(contradictions(item.reply, right)) if how > _VERY_SAME else []
+        if gone:
+            told = "、".join(dict.fromkeys(map(str, gone)))
+            found.append(Found(item, change, "untrue", f"states {told}, which a person has corrected"))
+    return found
+
+
 def _finding(item: Item, likeness: Sequence[tuple[Change | None, float]], standing: frozenset[Fact]) -> Found | None:
     """What the edit says of one item, given how like each line it is and which of the lines changed."""
     best = max(how for _, how in likeness)
@@ -146,6 +169,17 @@ def stated_of_the_removed(reply: str, change: Change) -> list[Fact | str]:
         *sorted({mine for fact in lacking for mine in stated if mine.agrees(fact)}),
         *sorted(word for word in _names_gone(change) if word in words),
     ]
+
+
+def still_true(found: Found, now: str) -> bool:
+    """Whether a doubtful item agrees with what the cloud answers to its question `now`."""
+    if found.finding == "untrue":
+        return False
+    reply = found.item.reply
+    taken_back = {str(fact) for fact in stated_of_the_removed(reply, found.change)}
+    confirmed = {str(fact) for fact in _stated(now)}
+    names = {word for word in taken_back if word in normalise(now)}
+    return taken_back <= confirmed | names and not contradictions(reply, now) and not contradictions(now, reply)
 
 
 def _stated(reply: str) -> frozenset[Fact]:

@@ -1,0 +1,270 @@
+"""A newer truth supersedes: an edit of policies.md, or a person's correction, retires what says otherwise.
+
+An edit is what lies between the rules as they were last recorded and policies.md as it is. What it has made untrue is
+retired; what is doubtful is asked of the cloud again, or waits for a reviewer; and some of the questions that the old
+rule answered are asked again, so that the new one is learned before customers meet the old. The new rules are recorded
+last, so that a worker that was killed does the same once more: all of it is rows by name, written once.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any
+
+from endcloud.assembly.lessons import ask
+from endcloud.assembly.recorded_answers import RecordedAnswer, recorded_answers
+from endcloud.errors import LockedError
+from endcloud.evolution.clusters import Clusters, question_of
+from endcloud.evolution.lessons import approval_of, part_of, refusal
+from endcloud.evolution.superseding import Change, Found, changes, stated_of_the_removed, still_true, superseded
+from endcloud.rounds import Lesson, Retirement
+
+if TYPE_CHECKING:
+    from endcloud.assembly.evolving import Evolution
+    from endcloud.assembly.shop import Shop
+    from endcloud.protocols import Label
+    from endcloud.rounds import Round
+    from endcloud.types import Example
+
+_AT_ONCE = 500  # answers held against the rules between two steps of the bar
+_SHOWN = 20  # sentences in a round's figures; all are in `endcloud policies history`
+
+
+@dataclass(frozen=True)
+class Edit:
+    """An edit of the rules that the shop's answers were not held against to the end yet.
+
+    `number` is that of the rules to be recorded; `untrue` and `doubtful` are what it concerns, with `answers` by name.
+    """
+
+    number: int
+    changes: list[Change]
+    untrue: list[Found]
+    doubtful: list[Found]
+    answers: dict[str, RecordedAnswer]
+
+    @property
+    def by(self) -> str:
+        """How its retirements are signed."""
+        return f"rules {self.number}"
+
+
+@dataclass
+class Outcome:
+    """What an edit did: `retired` by name and reason, `kept` doubtful items that the cloud confirms, `waiting` ones
+    that a reviewer must look at, `taught` questions answered by the new rule, now lessons."""
+
+    changes: list[Change] = field(default_factory=list)
+    retired: list[Found] = field(default_factory=list)
+    kept: int = 0
+    waiting: int = 0
+    taught: int = 0
+    notes: list[str] = field(default_factory=list)
+
+    def figures(self) -> dict[str, Any]:
+        """For a round's row and for `--json`."""
+        return {
+            "rules changed": [str(change) for change in self.changes],
+            "retired": len(self.retired),
+            "confirmed by the cloud": self.kept,
+            "waiting for a reviewer": self.waiting,
+            "lessons on the new rules": self.taught,
+            "notes": self.notes,
+            "which": [sentence(found) for found in self.retired[:_SHOWN]],
+        }
+
+
+def sentence(found: Found) -> str:
+    """A retirement in words."""
+    return f"{found.item.kind} {found.item.id}: {found.reason}"
+
+
+def apply(evolution: Evolution, round: Round) -> dict[str, Any]:
+    """What every round begins with: the owner's edits, then people's corrections; returns its figures."""
+    from endcloud.assembly.correcting import correct
+
+    outcome = carry_out(evolution, round.number)
+    found = correct(evolution, round)
+    figures = outcome.figures() if outcome.changes or outcome.notes else {}
+    if found:
+        figures["replaced by corrections"] = len(found)
+        figures["which"] = [*figures.get("which", []), *map(sentence, found)][:_SHOWN]
+    return figures
+
+
+def carry_out(evolution: Evolution, round: int) -> Outcome:
+    """Holds all answers against the edit, if there is one, and records the rules as they are now."""
+    shop = evolution.shop
+    try:
+        with shop.directory.lock("policies"):
+            reread(shop)
+            edit = pending(evolution)
+            outcome = _carried_out(evolution, edit, round) if edit else Outcome()
+            evolution.policy_texts.record(shop.policies.lines, evolution.clock.now())
+            return outcome
+    except LockedError as error:
+        return Outcome(notes=[str(error)])
+
+
+def pending(evolution: Evolution) -> Edit | None:
+    """The edit since the rules were last recorded, and what it concerns; None where nothing changed, or nothing was
+    recorded yet. Changes nothing."""
+    shop, recorded = evolution.shop, evolution.policy_texts.latest()
+    before, after = () if recorded is None else recorded.lines, shop.policies.lines
+    if recorded is None or not (edited := changes(before, after)):
+        return None
+    number = recorded.number + 1
+    by = f"rules {number}"
+    retired = frozenset(one.item for one in evolution.retirements.all() if one.by != by)
+    answers = recorded_answers(evolution, retired)
+    rows = [row.text for row in shop.catalogue.rows]
+    found: list[Found] = []
+    with shop.progress.task("answers held against the edited rules", len(answers), "answer") as task:
+        for start in range(0, len(answers), _AT_ONCE):
+            some = answers[start : start + _AT_ONCE]
+            found += superseded([answer.item for answer in some], before, after, rows)
+            task.advance(len(some), concerned=len(found))
+    return Edit(
+        number,
+        edited,
+        [one for one in found if one.finding == "untrue"],
+        [one for one in found if one.finding == "doubtful"],
+        {answer.item.id: answer for answer in answers},
+    )
+
+
+def remember(evolution: Evolution) -> None:
+    """Records the rules where none were recorded yet, so that the next edit can be held against them."""
+    if evolution.policy_texts.latest() is None:
+        evolution.policy_texts.record(evolution.shop.policies.lines, evolution.clock.now())
+
+
+def reread(shop: Shop) -> None:
+    """Has the shop see its rules as the file says now; what the cloud is told of them too."""
+    held = shop.policies.lines
+    shop.__dict__.pop("policies", None)
+    if shop.policies.lines != held:
+        shop.__dict__.pop("teacher", None)
+
+
+# ------------------------------------------------------------------------------------------- one edit
+
+
+def _carried_out(evolution: Evolution, edit: Edit, round: int) -> Outcome:
+    # Asked first, retired after: a teacher without any pair on a matter is a worse one, the rules in its prompt win
+    # over the old pairs, and an answer that states what was taken back is refused.
+    concerned = _by_root(edit)
+    notes = ask(evolution, _asked_again(edit, evolution.settings.asked_again), reuse=False)
+    labels = evolution.shop.labels.of(_name(root, edit.number) for root in concerned)
+    desk = _Settling(evolution, edit, round)
+    for root, found in concerned.items():
+        desk.settle(found, labels.get(_name(root, edit.number)))
+    evolution.lessons.add(desk.lessons)
+    _retire(evolution, desk.retired, edit.by)
+    evolution.shop.__dict__.pop("teacher", None)  # it shows what is retired no more
+    waiting = sum(lesson.reply == lesson.poor for lesson in desk.lessons)
+    return Outcome(edit.changes, desk.retired, desk.kept, waiting, len(desk.lessons) - waiting, notes)
+
+
+class _Settling:
+    """What becomes of each question that an edit concerns, once the cloud was asked again."""
+
+    def __init__(self, evolution: Evolution, edit: Edit, round: int) -> None:
+        self._evolution, self._edit, self._round = evolution, edit, round
+        known = evolution.lessons.all()
+        self._clusters = Clusters((lesson.cluster, question_of(lesson.messages)) for lesson in known)
+        self.lessons: list[Lesson] = []
+        self.retired: list[Found] = []
+        self.kept = 0
+
+    def settle(self, found: Sequence[Found], label: Label | None) -> None:
+        """`found` are all answers to one question; `label` is what the cloud says to it now, if it was asked.
+
+        What the cloud confirms is kept; what it does not goes. Its new answer is a lesson; where there is none, words
+        that may still hold are a lesson only if a reviewer says so.
+        """
+        reply = self._good(found[0], label)
+        gone = [one for one in found if one.finding == "untrue" or not reply or not still_true(one, reply)]
+        self.kept += len(found) - len(gone)
+        self.retired += gone
+        unsure = [one for one in gone if one.finding == "doubtful"]
+        if gone and reply:
+            self._teach(gone[0], reply)
+        elif unsure:
+            self._teach(unsure[0], unsure[0].item.reply)
+
+    def _good(self, found: Found, label: Label | None) -> str:
+        """The cloud's new answer, if it may be learned and does not state what the edit took back."""
+        shop, example = self._evolution.shop, self._edit.answers[found.item.id].example
+        text = label.text if label is not None else ""
+        why = refusal(
+            label,
+            unrestorable=shop.masker.unrestorable(example.messages, text),
+            against_the_rules=not shop.policies.agree(example.query, text),
+        )
+        return "" if why or stated_of_the_removed(text, found.change) else text
+
+    def _teach(self, found: Found, reply: str) -> None:
+        answer, settings = self._edit.answers[found.item.id], self._evolution.settings
+        example, name = answer.example, f"lesson:{_name(answer.root, self._edit.number)}"
+        cluster = self._clusters.of(question_of(example.messages))
+        unsure = reply == found.item.reply
+        self.lessons.append(
+            Lesson(
+                name,
+                "",
+                example.dialogue,
+                example.subject,
+                cluster,
+                part_of(cluster, settings.held_out_share),
+                example.messages,
+                reply,
+                found.item.reply,
+                "pseudo",
+                (f"its old answer {found.reason}",),
+                "waiting" if unsure else approval_of(name, settings.approval, human=False),
+                self._round,
+                self._evolution.clock.now(),
+            )
+        )
+
+
+def _asked_again(edit: Edit, most: int) -> list[Example]:
+    """The questions that the cloud is asked again: for each change up to `most`, doubtful ones first, then those that
+    need the least context; the same ones each time."""
+    taken: dict[Change, int] = defaultdict(int)
+    asked: dict[str, Example] = {}
+    said: set[tuple[str, ...]] = set()
+    for found in (*edit.doubtful, *sorted(edit.untrue, key=lambda one: _order(edit.answers[one.item.id]))):
+        answer = edit.answers[found.item.id]
+        words = tuple(message.content for message in answer.example.messages)
+        if taken[found.change] < most and answer.root not in asked and words not in said:
+            asked[answer.root] = replace(answer.example, id=_name(answer.root, edit.number), reply="")
+            taken[found.change] += 1
+            said.add(words)
+    return list(asked.values())
+
+
+def _order(answer: RecordedAnswer) -> tuple[int, bytes]:
+    return len(answer.example.messages), blake2b(answer.root.encode(), digest_size=8).digest()
+
+
+def _by_root(edit: Edit) -> dict[str, list[Found]]:
+    """What an edit concerns, by the question that it answers."""
+    grouped: dict[str, list[Found]] = defaultdict(list)
+    for found in (*edit.untrue, *edit.doubtful):
+        grouped[edit.answers[found.item.id].root].append(found)
+    return grouped
+
+
+def _name(root: str, number: int) -> str:
+    """What a question is called when it is asked again by the rules of this number."""
+    return f"{root}~{number}"
+
+
+def _retire(evolution: Evolution, found: Sequence[Found], by: str) -> None:
+    at = evolution.clock.now()
+    evolution.retirements.add([Retirement(one.item.id, one.reason, by, at) for one in found])
