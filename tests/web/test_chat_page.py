@@ -11,7 +11,7 @@ import pytest
 from chromium import PATIENCE, chromium, complaints, needs_chromium
 from foreign_site import foreign_site
 from paced_model import PacedModel
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, Route, expect
 from web_server import Served, serving
 
 from endcloud.serving.breaker import CircuitBreaker
@@ -251,6 +251,23 @@ def test_a_busy_service_is_asked_again_after_the_time_it_names(tmp_path: Path, o
             go_on(busy)
             expect(message(page, "end")).to_have_text("亲，满59元包邮，不满收8元运费。")
         page.context.close()
+
+
+def test_a_service_that_lets_nobody_in_is_not_asked_without_end(shop: Served, open_page: Callable[..., Page]) -> None:
+    page, asked = open_page(shop.url), []
+
+    def refuse(route: Route) -> None:
+        asked.append(route.request.url)
+        route.fulfill(status=403, json={"error": {"message": "Not from here."}})
+
+    page.route("**/v1/visitors", refuse)
+    say(page, "你好")
+    expect(page.locator("endcloud-chat .messages.unsent .message.failed")).to_be_visible()
+    assert 0 < len(asked) < 10
+    page.unroute("**/v1/visitors")
+    page.get_by_role("button", name="撤下").click()
+    say(page, "你好")
+    expect(message(page, "end")).to_have_text("好的亲。")
 
 
 def test_a_login_that_has_expired_is_renewed_or_said(shop: Served, open_page: Callable[..., Page]) -> None:

@@ -17,7 +17,7 @@ from web_server import Served, serving
 from endcloud.serving.confidence import Uncalibrated
 from endcloud.serving.router import EndRoute
 from endcloud.web import completions, console_api, customer_api, dashboard_api, health, review_api, staff_api
-from endcloud.web.access import CSRF_HEADER, STAFF, roles_of
+from endcloud.web.access import COOKIE, CSRF_HEADER, STAFF, roles_of
 from endcloud.web.app import WebSettings
 
 PARTS = (completions, console_api, customer_api, dashboard_api, health, review_api, staff_api)
@@ -158,6 +158,17 @@ def test_a_login_needs_its_secret_to_change_anything(served: Served) -> None:
         assert answer.status_code == 409 and "not waiting" in answer.json()["error"]["message"]
         browser.delete("/console/session", headers={CSRF_HEADER: session["csrf"]})
         assert browser.get("/console/queue").status_code == 401
+
+
+def test_what_is_open_to_anyone_asks_nobody_who_they_are(served: Served) -> None:
+    with served.client() as browser:
+        browser.post("/console/session", json={"key": served.keys["agent"]}).raise_for_status()
+        assert browser.post("/v1/visitors").status_code == 201, "an agent may look at the customer's page"
+        browser.cookies.clear()
+        browser.cookies.set(COOKIE, "of another shop on this host")
+        assert browser.get("/console/queue").status_code == 401
+        assert browser.get("/console").status_code == 200
+        assert browser.post("/console/session", json={"key": served.keys["agent"]}).status_code == 200
 
 
 def test_tokens_expire_and_foreign_ones_open_nothing(served: Served) -> None:

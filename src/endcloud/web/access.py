@@ -2,7 +2,7 @@
 
 A caller shows a key (`ec_…`), a token signed by the shop, or the cookie of a login on the console. The cookie alone
 changes nothing: a request that writes must bring the secret that the login answered with, which a foreign page
-cannot read (protection against cross-site request forgery).
+cannot read (protection against cross-site request forgery). A login lasts no longer than the key that it was made with.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import hmac
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, Any, Literal, Protocol
 
 from fastapi import APIRouter, Depends, Request
@@ -27,7 +28,7 @@ COOKIE = "endcloud_staff"
 CSRF_HEADER = "x-csrf-token"
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _REMEMBERED_SECONDS = 2.0
-"""A revoked key works this long at most: asking the store for every request costs more than it is worth."""
+"""A revoked key, and a login by it, works this long at most: asking the store for every request costs more than it is worth."""
 
 
 class UnknownCallerError(AccessError):
@@ -45,9 +46,15 @@ class KnownKey(Protocol):
 
 
 class Keys(Protocol):
-    """The keys of the shop."""
+    """The keys of the shop, and the logins that were made with them."""
 
     def find(self, key: str) -> KnownKey | None: ...
+
+    def of_login(self, name: str, login: str) -> KnownKey | None:
+        """The key of this name; None where it was revoked, or the login was ended."""
+        ...
+
+    def end_login(self, login: str, until: datetime) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,31 +76,43 @@ class Gate:
 
     def caller(self, request: Request) -> Caller:
         """Raises AccessError for a key or token that opens nothing."""
-        scheme, _, shown = request.headers.get("authorization", "").partition(" ")
-        if scheme.lower() == "bearer" and shown:
-            return self._of_key(shown.strip()) if shown.startswith("ec_") else self._of_token(shown.strip())
+        if shown := _bearer(request):
+            return self._of_key(shown) if shown.startswith("ec_") else self._of_token(shown)
         if cookie := request.cookies.get(COOKIE):
             return self._of_cookie(request, cookie)
         return Caller("anyone", "")
 
     def must_look_up(self, request: Request) -> bool:
         """Whether telling the caller needs a look into the store, which an event loop must not wait for."""
-        scheme, _, shown = request.headers.get("authorization", "").partition(" ")
-        known = self._known.get(shown.strip())
-        return scheme.lower() == "bearer" and shown.startswith("ec_") and (known is None or known[0] < time.monotonic())
+        bearer = _bearer(request)
+        if bearer and not bearer.startswith("ec_"):
+            return False
+        shown = bearer or request.cookies.get(COOKIE, "")
+        known = self._known.get(shown)
+        return bool(shown) and (known is None or known[0] < time.monotonic())
 
     def staff_key(self, shown: str) -> KnownKey | None:
         """The key, for a login."""
         return self._keys.find(shown) if shown.startswith("ec_") else None
 
-    def _of_key(self, shown: str) -> Caller:
+    def end_login(self, cookie: str) -> None:
+        """The cookie of a login opens nothing any more, whoever has kept a copy of it."""
+        token = self._read(cookie)
+        self._keys.end_login(str(token.claims.get("login", "")), token.expires)
+        self._known.pop(cookie, None)
+
+    def _looked_up(self, shown: str, find: Callable[[], KnownKey | None]) -> KnownKey | None:
+        """What `find` says of a key or a cookie; asked again when that is too old."""
         now = time.monotonic()
         known = self._known.get(shown)
         if known is None or known[0] < now:
             if len(self._known) > 1_000:  # somebody guesses
                 self._known.clear()
-            known = self._known[shown] = (now + _REMEMBERED_SECONDS, self._keys.find(shown))
-        key = known[1]
+            known = self._known[shown] = (now + _REMEMBERED_SECONDS, find())
+        return known[1]
+
+    def _of_key(self, shown: str) -> Caller:
+        key = self._looked_up(shown, lambda: self._keys.find(shown))
         if key is None:
             raise UnknownCallerError("This key is unknown or was revoked; ask the shop for another one.")
         return Caller(key.role, key.name, Visitor(f"key {key.name}"))
@@ -116,12 +135,22 @@ class Gate:
         token = self._read(cookie)
         if token.kind != "staff":
             raise AccessError("This cookie is no login; log in again.")
+        login = str(token.claims.get("login", ""))
+        key = self._looked_up(cookie, lambda: self._keys.of_login(token.subject, login)) if login else None
+        if key is None:
+            raise UnknownCallerError("This login has ended, or its key was revoked; log in again.")
         secret = str(token.claims.get("csrf", ""))
         shown = request.headers.get(CSRF_HEADER, "")
         if request.method not in _SAFE and not (secret and hmac.compare_digest(secret, shown)):
             raise AccessError(f"A request that changes something needs the header {CSRF_HEADER!r} of your login.")
-        role: Role = next((role for role in STAFF if role == token.claims.get("role")), "anyone")
-        return Caller(role, token.subject)
+        role: Role = next((role for role in STAFF if role == key.role), "anyone")
+        return Caller(role, key.name)
+
+
+def _bearer(request: Request) -> str:
+    """The key or token of a request; empty where it shows none."""
+    scheme, _, shown = request.headers.get("authorization", "").partition(" ")
+    return shown.strip() if scheme.lower() == "bearer" else ""
 
 
 class Routes(APIRouter):
@@ -139,10 +168,8 @@ class Routes(APIRouter):
             raise ValueError(f"{method} {path} states no role; say who may call it.")
 
         async def decide(request: Request) -> Caller:
-            gate: Gate = request.app.state.gate
-            if gate.must_look_up(request):
-                return await asyncio.to_thread(admitted, request, allowed)
-            return admitted(request, allowed)
+            request.state.allowed = allowed
+            return await _decided(request)
 
         def register(endpoint: Callable[..., Any]) -> Callable[..., Any]:
             self.add_api_route(
@@ -171,17 +198,38 @@ class Routes(APIRouter):
 
 
 def admitted(request: Request, allowed: frozenset[Role]) -> Caller:
-    """The caller, where it is one of the `allowed`; raises AccessError otherwise. Kept on the request."""
+    """The caller, where it is one of the `allowed`; raises AccessError otherwise. Kept on the request.
+
+    Where anyone may call, nobody is asked who they are: a cookie that has expired or is another shop's on this host
+    (cookies know no ports) would else lock a browser out of the very page to log in on.
+    """
     gate: Gate = request.app.state.gate
-    caller = gate.caller(request)
+    caller = Caller("anyone", "") if "anyone" in allowed else gate.caller(request)
     staff = caller.role == "admin" and bool(allowed & set(STAFF))
-    if "anyone" not in allowed and caller.role not in allowed and not staff:
+    if caller.role not in allowed and not staff:
         who = ", ".join(sorted(allowed))
         if caller.role == "anyone":
             raise UnknownCallerError(f"This is for {who}; send a key or token as 'Authorization: Bearer …'.")
         raise AccessError(f"This is for {who}; the request shows the role {caller.role!r}.")
     request.state.caller = caller
     return caller
+
+
+async def still_admitted(request: Request) -> bool:
+    """Whether the caller whom a route admitted is admitted now: a stream may outlive a key, a login or a token."""
+    try:
+        await _decided(request)
+    except AccessError:
+        return False
+    return True
+
+
+async def _decided(request: Request) -> Caller:
+    gate: Gate = request.app.state.gate
+    allowed: frozenset[Role] = request.state.allowed
+    if "anyone" not in allowed and gate.must_look_up(request):
+        return await asyncio.to_thread(admitted, request, allowed)
+    return admitted(request, allowed)
 
 
 async def caller_of(request: Request) -> Caller:
