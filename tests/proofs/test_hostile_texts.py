@@ -1,14 +1,20 @@
-"""Sixty texts that would run as a script, as a customer's words, a reply and a reviewer's note, on every page."""
+"""Sixty texts that would run as a script, as a customer's words, a reply and a reviewer's note, on every page.
+
+That the pages hold proves something only if this harness would see one that does not: a last test breaks the one place
+where our pages put text on the screen, and takes the policy away that would stop what then runs.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from chromium import chromium, complaints, needs_chromium
+from chromium import PATIENCE, chromium, complaints, needs_chromium
 from hostile_texts import TEXTS
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 from staff_clock import RunningClock
 from staff_pages import Staff
 from web_server import Served, serving
@@ -97,4 +103,61 @@ def test_console_and_dashboard_show_them_as_text(served: Served, browser: Browse
             expect(page.get_by_text("javascript:alert(54)").first).to_be_attached()
         assert injected(page) == 0, path
     assert staff.wrong() == []
+    staff.close()
+
+
+# -- broken pages ----------------------------------------------------------------------------------------------
+
+_MARKUP = "made.insertAdjacentHTML('beforeend', children.filter((one) => typeof one === 'string').join(''));"
+_BROKEN = {  # what puts texts on a page, and what puts them there as markup
+    "dom.js": ("made.append(...children.filter(", f"{_MARKUP}\n  made.append(...children.filter("),
+    "chat_messages.js": ("part.text.textContent = turn.text;", "part.text.innerHTML = turn.text;"),
+}
+
+
+def break_pages(page: Page, script: str, *, policy: bool) -> None:
+    """From now on the page gets `script` broken, and all that it loads with or without its content security policy."""
+    place, broken = _BROKEN[script]
+
+    def changed(route: Route) -> None:
+        answer = route.fetch()
+        kept = {name: of for name, of in answer.headers.items() if policy or name != "content-security-policy"}
+        body = answer.text()
+        if route.request.url.endswith(script):
+            assert body.count(place) == 1, "what puts texts on the page has moved: break it there"
+            body = body.replace(place, broken)
+        route.fulfill(status=answer.status, headers=kept, body=body)
+
+    page.route(re.compile(r"/$|/console$|\.js$"), changed)
+    page.route(re.compile(r"evil\.example"), lambda route: route.abort("aborted"))  # a page that leaves shows nothing
+
+
+def until(page: Page, holds: Callable[[], bool]) -> None:
+    given_up = time.monotonic() + PATIENCE / 1_000
+    while not holds():
+        assert time.monotonic() < given_up, "the harness has not seen it"
+        page.wait_for_timeout(50)
+
+
+@pytest.mark.parametrize("policy", [False, True], ids=["without its policy", "with its policy"])
+@pytest.mark.parametrize("script", list(_BROKEN))
+def test_a_page_that_takes_texts_for_markup_is_caught(
+    served: Served, browser: Browser, script: str, policy: bool
+) -> None:
+    staff = Staff(browser)
+    page = staff.page(served, "admin", "/health")
+    break_pages(page, script, policy=policy)
+    if script == "dom.js":
+        with served.visitor() as customer:
+            customer.post("/v1/conversations/c/turns", json={"id": "first", "text": "转人工"})
+        write(served, "c")
+        page.goto(served.url + "/console#talks/c")
+    else:
+        page.goto(served.url)
+        page.get_by_role("button", name="打开在线客服").click()
+        page.locator("endcloud-chat textarea").fill(TEXTS[2])
+        page.locator("endcloud-chat textarea").press("Enter")
+    until(page, lambda: injected(page) > 0)
+    sign = "console: " if policy else "dialog: "
+    until(page, lambda: any(wrong.startswith(sign) for wrong in staff.wrong()))
     staff.close()
