@@ -110,6 +110,8 @@ def label(
     from endcloud.cloud.retry import RetryPolicy
 
     settings = shop.settings.cloud
+    if examples is None:
+        _after_an_edit(shop)
     with shop.directory.lock("teach" if purpose == "label" else purpose):
         return label(
             _to_label(shop, limit) if examples is None else examples,
@@ -125,6 +127,20 @@ def label(
             clock=clock,
             purpose=purpose,
             reuse=reuse,
+        )
+
+
+def _after_an_edit(shop: Shop) -> None:
+    """What an edit of the rules made untrue is retired before the cloud is shown it again; the rules are recorded."""
+    from endcloud.assembly.evolving import Evolution
+    from endcloud.assembly.superseding import carry_out
+    from endcloud.cloud.retry import WallClock
+
+    outcome = carry_out(Evolution(shop, WallClock()), round=0)
+    if outcome.changes:
+        shop.progress.say(
+            f"policies.md was edited: {len(outcome.retired)} older answers are retired, {outcome.taught} questions were"
+            " answered anew (`endcloud policies history` says which)."
         )
 
 

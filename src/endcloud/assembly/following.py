@@ -228,9 +228,12 @@ def _checks(shop: Shop) -> list[Check]:
 
 
 def _stamps(shop: Shop, version: str) -> tuple[tuple[int, int], ...]:
-    """When the files that a service follows were last changed, and how long they are."""
+    """When the files that a service follows were last changed, and how long they are; how much is retired."""
     from endcloud.assembly.escalation import calibration_path
+    from endcloud.store.lessons import StoredRetirements
 
     directory = shop.directory
     paths = (word_list_path(shop), directory.policies, directory.catalogue, calibration_path(shop, version))
-    return tuple((path.stat().st_mtime_ns, path.stat().st_size) if path.exists() else (0, 0) for path in paths)
+    retired = StoredRetirements(shop.database).count()  # the cloud that takes over is shown these pairs no more
+    files = ((path.stat().st_mtime_ns, path.stat().st_size) if path.exists() else (0, 0) for path in paths)
+    return (*files, (retired, 0))

@@ -7,7 +7,7 @@ from dataclasses import fields
 from datetime import UTC
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, select, update
+from sqlalchemy import Connection, RowMapping, func, select, update
 
 from endcloud.errors import NotFoundError
 from endcloud.rounds import Choice, Lesson, Retirement
@@ -126,6 +126,11 @@ class StoredRetirements:
         with self._database.reading() as connection:
             rows = connection.execute(chosen).mappings()
             return [Retirement(**{name: row[name] for name in _RETIREMENT}) for row in rows]
+
+    def count(self) -> int:
+        """How many items are retired."""
+        with self._database.reading() as connection:
+            return int(connection.scalar(select(func.count()).select_from(RetirementRow)) or 0)
 
     def items(self) -> frozenset[str]:
         """The ids of all that is retired."""
