@@ -100,7 +100,8 @@ def _lessons(database: Database, number: int, at: datetime) -> None:
         conversations.open(name, f"visitor {name}", "")
         conversations.say(Turn(f"q-{name}", name, "customer", query, at))
         conversations.say(Turn(f"e-{name}", name, "end", poor, at, f"q-{name}", "end", "v"))
-        reasons = (f"says {fact} wrongly" if fact else "a customer was not content", "asked 4 times")
+        wrong = f"wrong facts: it says {fact}元, the cloud does not"
+        reasons = (wrong if fact else "rejected by a reviewer", "disliked by a customer")
         cluster = f"cluster-{place}"
         choices.add([Choice(f"e-{name}", f"q-{name}", name, "s", cluster, 4 - place, reasons, 5.0 - place, number)])
         masked = (Message("user", query.replace(PHONE, "[电话_1]")),)

@@ -60,7 +60,7 @@ def test_a_reviewer_sees_rounds_why_replies_were_chosen_and_what_the_gate_compar
     expect(pair).to_contain_text("亲，满59元包邮哦。")
     expect(pair).to_contain_text("亲，满99元包邮，不满收8元运费。")
     chosen = page.locator("section", has=page.get_by_role("heading", name="挑出的 3 条"))
-    expect(chosen.locator("tbody tr").first).to_contain_text("says 99 wrongly；asked 4 times")
+    expect(chosen.locator("tbody tr").first).to_contain_text("事实有误：说 99元，云端不这样说；客人点踩")
     expect(chosen.locator("tbody tr").last).to_contain_text("留作考题")
 
 

@@ -2,7 +2,8 @@
 // While a round is open the page looks again every few seconds; what a reviewer is writing is never taken away.
 
 import { lines } from "./charts.js";
-import { api, blank, element, moment, notice, sentence } from "./staff.js";
+import { api, blank, element, language, moment, notice, sentence } from "./staff.js";
+import { figureIn, reasonIn } from "./words_evolution.js";
 
 const STAGES = ["audit", "watch", "select", "label", "train", "gate", "promote"];
 const PARTS = ["new", "golden", "old"];
@@ -90,7 +91,7 @@ export class Evolution {
     return element("article", { class: "lesson", tabindex: 0, "data-lesson": lesson.id },
       element("p", { class: "words asked" }, lesson.messages.at(-1)[1] ?? lesson.messages.at(-1).content),
       element("div", { class: "replies" }, this.#words("poor", lesson.poor || t("saidNothing"), "end"), this.#words(lesson.origin, lesson.reply, lesson.origin === "human" ? "human" : "cloud")),
-      element("p", { class: "soft small" }, t("because", { reasons: lesson.reasons.join("；") })),
+      element("p", { class: "soft small" }, t("because", { reasons: lesson.reasons.map((one) => reasonIn(language, one)).join("；") })),
       element("div", { class: "tools" }, act("approve", "primary", "a"), act("correct", "", "c"), act("reject", "bad", "r")), form);
   }
 
@@ -177,18 +178,11 @@ export class Evolution {
     }));
   }
 
+  /** What a stage did, in numbers; a group of numbers is one line, heaviest first. What the gate compared stands below. */
   #figures(figures) {
-    const plain = Object.entries(figures).filter(([, value]) => value !== null && typeof value !== "object");
-    return element("dl", { class: "figures" }, ...plain.flatMap(([name, value]) => [element("dt", {}, this.#named(name)),
-      element("dd", {}, typeof value === "number" && !Number.isInteger(value) ? value.toPrecision(3) : String(value))]));
-  }
-
-  #named(name) {
-    try {
-      return this.t(`figure ${name}`);
-    } catch {
-      return name.replaceAll("_", " ");
-    }
+    const shown = Object.entries(figures).filter(([name, value]) => value !== null && !PARTS.includes(name) && !Array.isArray(value) && (typeof value !== "object" || Object.keys(value).length));
+    return element("dl", { class: "figures" }, ...shown.flatMap(([name, value]) => [element("dt", {}, figureIn(language, name)),
+      element("dd", {}, typeof value === "object" ? group(value) : plain(value))]));
   }
 
   #decision(decision) {
@@ -230,6 +224,15 @@ export class Evolution {
         element("tbody", {}, ...choices.map((one) => element("tr", {},
           element("td", { class: "words" }, one.asked?.text ?? t("forgotten")), element("td", { class: "words" }, one.said?.text ?? t("forgotten")),
           element("td", { class: "words" }, one.lesson ? one.lesson.reply : t("notTaught"), one.lesson?.part === "held out" ? element("span", { class: "chip warn" }, t("heldOut")) : null),
-          element("td", { class: "number" }, String(one.frequency)), element("td", { class: "why" }, one.reasons.join("；")))))));
+          element("td", { class: "number" }, String(one.frequency)), element("td", { class: "why" }, one.reasons.map((reason) => reasonIn(language, reason)).join("；")))))));
   }
+}
+
+function plain(value) {
+  return typeof value === "number" && !Number.isInteger(value) ? value.toPrecision(3) : String(value);
+}
+
+function group(values) {
+  const sorted = Object.entries(values).sort(([, a], [, b]) => (typeof a === "number" && typeof b === "number" ? b - a : 0));
+  return sorted.map(([name, value]) => `${figureIn(language, reasonIn(language, name))} ${plain(value)}`).join(" · ");
 }
