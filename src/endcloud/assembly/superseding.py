@@ -143,10 +143,11 @@ def remember(evolution: Evolution) -> None:
 
 
 def reread(shop: Shop) -> None:
-    """Has the shop see its rules as the file says now; what the cloud is told of them too."""
-    held = shop.policies.lines
-    shop.__dict__.pop("policies", None)
-    if shop.policies.lines != held:
+    """Has the shop see its rules and goods as the files say now; what the cloud is told of them too."""
+    held = shop.policies.lines, shop.catalogue.rows
+    for name in ("policies", "catalogue"):
+        shop.__dict__.pop(name, None)
+    if (shop.policies.lines, shop.catalogue.rows) != held:
         shop.__dict__.pop("teacher", None)
 
 
