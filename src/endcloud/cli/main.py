@@ -28,9 +28,11 @@ from endcloud.cli import (
     import_models,
     init,
     keys,
+    policies,
     review,
     scorers,
     serve,
+    simulate,
     status,
     teach,
     train,
@@ -63,7 +65,9 @@ app.command(rich_help_panel=_LOOP)(chat.chat)
 app.command(rich_help_panel=_LOOP)(serve.serve)
 app.add_typer(evolve.app, name="evolve", rich_help_panel=_LOOP)
 app.command(rich_help_panel=_ANY_TIME)(demo.demo)
+app.command(rich_help_panel=_ANY_TIME)(simulate.simulate)
 app.add_typer(keys.app, name="keys", rich_help_panel=_ANY_TIME)
+app.add_typer(policies.app, name="policies", rich_help_panel=_ANY_TIME)
 app.add_typer(customers.app, name="customers", rich_help_panel=_ANY_TIME)
 app.command(rich_help_panel=_ANY_TIME)(backup.backup)
 app.add_typer(review.app, name="review", rich_help_panel=_ANY_TIME)
