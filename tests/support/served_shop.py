@@ -6,7 +6,7 @@ import json
 import os
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,7 +49,14 @@ class ServedShop:
             return self.client(token=system.post("/v1/tokens", json={"customer": name}).json()["token"])
 
 
-def set_up(root: Path, end: LoopbackCloud, cloud: LoopbackCloud, **serving: Any) -> None:
+def set_up(
+    root: Path,
+    end: LoopbackCloud,
+    cloud: LoopbackCloud,
+    *,
+    dialogues: Sequence[tuple[str, str]] = DIALOGUES,
+    **serving: Any,
+) -> None:
     """A small shop with rules and dialogues, whose models are the two servers."""
     settings: dict[str, Mapping[str, Any]] = {
         "cloud": {
@@ -66,7 +73,7 @@ def set_up(root: Path, end: LoopbackCloud, cloud: LoopbackCloud, **serving: Any)
     rows = [
         {"messages": [{"role": "user", "content": f"{query}{at}"}, {"role": "assistant", "content": reply}]}
         for at in range(8)
-        for query, reply in DIALOGUES
+        for query, reply in dialogues
     ]
     logs = root / "logs.jsonl"
     logs.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")

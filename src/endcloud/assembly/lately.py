@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from endcloud.evolution.exchanges import Served, served
+from endcloud.facts import stated
 from endcloud.rounds import Audit
 from endcloud.types import Feedback, Turn
 
@@ -90,8 +91,12 @@ class History:
 
     def may_be_against_rules(self, reply: Turn) -> bool:
         """The same for a reply that was not masked yet, quickly: few replies are worth masking again."""
-        query = next((turn.text for turn in self.turns(reply.conversation) if turn.id == reply.answers), "")
-        return bool(self._against([query], reply.text))
+        return reply.answers in self._asked and bool(self._against([self._asked[reply.answers]], reply.text))
+
+    @cached_property
+    def _asked(self) -> dict[str, str]:
+        """The queries, by name, of the replies that state anything which a rule could say otherwise."""
+        return self.evolution.conversations.texts([reply.answers for reply in self.replies if stated(reply.text)])
 
     def _against(self, said: Sequence[str], reply: str) -> tuple[str, ...]:
         shop = self.evolution.shop

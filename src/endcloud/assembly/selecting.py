@@ -32,7 +32,7 @@ def select(evolution: Evolution, round: Round) -> Done:
     chosen = evolution.choices.of_round(round.number)
     left: Counter[str] = Counter()
     if not chosen:
-        failures, left = _failures(history)
+        failures, left = _failures(history, round.parent)
         settings = evolution.settings
         caps = Caps(settings.a_customer, settings.a_cluster, settings.an_hour)
         caps.count(hours=(Place("", "", at).hour for at in history.times_of(evolution.choices.turns())))
@@ -41,27 +41,32 @@ def select(evolution: Evolution, round: Round) -> Done:
         chosen, left = evolution.choices.of_round(round.number), left + bounds
     figures = _figures_of(chosen, left)
     if not chosen and not evolution.lessons.all():
-        reason = f"Nothing speaks against any of the {len(history.replies)} replies of the last {WINDOW.days} days."
+        number = len(history.replies)
+        replies = "1 reply" if number == 1 else f"{number:,} replies"
+        reason = f"Nothing to be learned speaks against the {replies} of the last {WINDOW.days} days."
         return Done(figures, "nothing to learn", reason)
     return Done(figures)
 
 
-def _failures(history: History) -> tuple[list[Failure], Counter[str]]:
+def _failures(history: History, active: str) -> tuple[list[Failure], Counter[str]]:
     """Every reply of the window that something speaks against and that was not chosen before."""
     evolution = history.evolution
     poor, audits, verdict = evolution.shop.settings.scoring.poor, history.audits, _verdicts(history)
-    covered = _covered(evolution)
+    covered = _covered(evolution, active)
     lessons = evolution.lessons.all()
     clusters = Clusters((lesson.cluster, question_of(lesson.messages)) for lesson in lessons)
-    active = evolution.shop.versions.active() or "base"
     left: Counter[str] = Counter()
     found: list[Failure] = []
     done = evolution.choices.turns()
     answered = {reply.answers for reply in history.replies if reply.id in done}
+    taught = {lesson.turn for lesson in lessons}
+    learned = {reply.answers for reply in history.replies if reply.id in taught}
     with evolution.shop.progress.task("what failed", len(history.replies), "reply") as task:
         for reply in history.replies:
             task.advance()
-            if reply.id in done or (reply.answers in answered and reply.id not in verdict):
+            if reply.id in done or reply.answers in learned:
+                continue
+            if reply.answers in answered and verdict.get(reply.id) != "corrected":
                 continue
             evidence = Evidence(reply, history.feedback.get(reply.id, ()), audits.get(reply.id), (),
                                 verdict.get(reply.id, ""))  # fmt: skip
@@ -103,13 +108,12 @@ def _verdicts(history: History) -> dict[str, Verdict]:
     return {turn: judged(turn, corrected, frozenset(said) - rejected, rejected) for turn in said}
 
 
-def _covered(evolution: Evolution) -> frozenset[str]:
+def _covered(evolution: Evolution, active: str) -> frozenset[str]:
     """The clusters that the version in service has learned, by lessons that still hold: what an earlier version got
     wrong there needs no second lesson."""
     from endcloud.assembly.candidates import lineage
 
-    active = evolution.shop.versions.active()
-    if not active:
+    if active == "base":
         return frozenset()
     learned = {name for version in lineage(evolution.shop, active) for name in version.examples}
     retired = evolution.retirements.items()

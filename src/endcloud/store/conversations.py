@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any
@@ -80,11 +81,24 @@ class StoredConversations:
             row = connection.execute(select(TurnRow.__table__).where(TurnRow.id == name)).mappings().first()
         return None if row is None else as_turn(row)
 
-    def replies_since(self, since: datetime) -> list[Turn]:
-        """Every reply from `since` on, whoever gave it, oldest first: what charts and audits are made of."""
+    def replies_since(self, since: datetime, beyond: int = 0) -> list[Turn]:
+        """Every reply from `since` on, whoever gave it, oldest first: what charts and audits are made of.
+
+        `beyond` leaves out turns up to this number (`store.newest`), such as those that were read before.
+        """
         chosen = select(TurnRow.__table__).where(TurnRow.route.is_not(None), TurnRow.at >= since.astimezone(UTC))
+        chosen = chosen.where(TurnRow.number > beyond)
         with self._database.reading() as connection:
             return [as_turn(row) for row in connection.execute(chosen.order_by(TurnRow.number)).mappings()]
+
+    def texts(self, names: Sequence[str]) -> dict[str, str]:
+        """What was said in the turns of these ids, by id; in a few reads, however many there are."""
+        found: dict[str, str] = {}
+        with self._database.reading() as connection:
+            for start in range(0, len(names), 500):
+                chosen = select(TurnRow.id, TurnRow.text).where(TurnRow.id.in_(list(names[start : start + 500])))
+                found |= {row.id: row.text for row in connection.execute(chosen)}
+        return found
 
     def lately(self, since: datetime, most: int) -> list[Turn]:
         """The last words of each conversation in which something was said since then, newest first; what the service
