@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from endcloud.types import Example
 
 _AT_ONCE = 500  # answers held against the rules between two steps of the bar
+_FEW = 5  # rules that may be struck out of the shortest file
 _SHOWN = 20  # sentences in a round's figures; all are in `endcloud policies history`
 
 
@@ -95,18 +96,37 @@ def apply(evolution: Evolution, round: Round) -> dict[str, Any]:
     return figures
 
 
-def carry_out(evolution: Evolution, round: int) -> Outcome:
-    """Holds all answers against the edit, if there is one, and records the rules as they are now."""
+def carry_out(evolution: Evolution, round: int, *, whatever_is_gone: bool = False) -> Outcome:
+    """Holds all answers against the edit, if there is one, and records the rules as they are now.
+
+    What is retired is not taken back; so where most of the rules are gone, as in a file that is being written or was
+    emptied by mistake, nothing is done and the outcome says so, unless `whatever_is_gone`.
+    """
     shop = evolution.shop
     try:
         with shop.directory.lock("policies"):
             reread(shop)
+            if not whatever_is_gone and (note := _mostly_gone(evolution)):
+                return Outcome(notes=[note])
             edit = pending(evolution)
             outcome = _carried_out(evolution, edit, round) if edit else Outcome()
             evolution.policy_texts.record(shop.policies.lines, evolution.clock.now())
             return outcome
     except LockedError as error:
         return Outcome(notes=[str(error)])
+
+
+def _mostly_gone(evolution: Evolution) -> str:
+    """The sentence that says that most rules are gone; empty where they are not."""
+    recorded, path = evolution.policy_texts.latest(), evolution.shop.directory.policies
+    before = recorded.lines if recorded else ()
+    struck_out = sum(not change.new for change in changes(before, evolution.shop.policies.lines))
+    if struck_out <= max(_FEW, len(before) / 2):
+        return ""
+    return (
+        f"{struck_out} of {len(before)} rules are gone from {str(path)!r}, so nothing was retired; restore the file, or"
+        " run `endcloud policies diff --all-gone` if that is meant."
+    )
 
 
 def pending(evolution: Evolution) -> Edit | None:

@@ -14,11 +14,10 @@ if TYPE_CHECKING:
     from endcloud.assembly.evolving import Evolution
     from endcloud.assembly.shop import Shop
     from endcloud.assembly.superseding import Edit
-    from endcloud.evolution.superseding import Found
+    from endcloud.evolution.superseding import Change, Found
 
 app = typer.Typer(no_args_is_help=True, help="What an edit of policies.md makes untrue, and how the rules read before.")
 
-_COLUMNS = ("item", "question", "reply", "why")
 _EDIT = "rules "
 
 
@@ -26,6 +25,9 @@ _EDIT = "rules "
 def diff(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Change nothing and ask nothing: list what would be retired or asked.")
+    ] = False,
+    all_gone: Annotated[
+        bool, typer.Option("--all-gone", help="Go on although most of the rules are gone from policies.md.")
     ] = False,
     shop: ShopOption = HERE,
     as_json: JsonOption = False,
@@ -45,15 +47,16 @@ def diff(
         if dry_run:
             _would(console, superseding.pending(evolution))
             return
-        outcome = superseding.carry_out(evolution, _round(evolution))
+        outcome = superseding.carry_out(evolution, _round(evolution), whatever_is_gone=all_gone)
     console.result(outcome.figures() | {"which": [superseding.sentence(one) for one in outcome.retired]})
     for note in outcome.notes:
         console.complain(note)
+    if outcome.notes and not outcome.changes:
+        raise typer.Exit(1)
     if not outcome.changes:
         console.text("policies.md says what it said when it was last recorded; nothing was retired.")
         return
-    _changes(console, outcome.changes)
-    _items(console, "Retired", outcome.retired)
+    _items(console, "Retired", outcome.changes, outcome.retired)
     console.text(
         f"{len(outcome.retired)} retired; {outcome.kept} doubtful ones confirmed by the cloud; {outcome.taught} lessons"
         f" on the new rules; {outcome.waiting} wait for a reviewer.",
@@ -106,21 +109,24 @@ def _would(console: Console, edit: Edit | None) -> None:
             "doubtful": [_as_json(found) for found in edit.doubtful],
         }
     )
-    _changes(console, edit.changes)
-    _items(console, "Untrue: would be retired", edit.untrue)
-    _items(console, "Doubtful: would be asked again, or wait for a reviewer", edit.doubtful)
+    _items(console, "Untrue: would be retired", edit.changes, edit.untrue)
+    _items(console, "Doubtful: would be asked again, or wait for a reviewer", edit.changes, edit.doubtful)
     console.text(f"{len(edit.untrue)} untrue, {len(edit.doubtful)} doubtful. Nothing was changed.", style="bold")
 
 
-def _changes(console: Console, changes: Sequence[object]) -> None:
+def _items(console: Console, title: str, changes: Sequence[Change], found: Sequence[Found]) -> None:
+    """A table for each changed rule."""
     for change in changes:
-        console.text(f"· {change}")
-
-
-def _items(console: Console, title: str, found: Sequence[Found]) -> None:
-    if found:
-        rows = [(f"{one.item.kind} {one.item.id}", one.item.question, one.item.reply, one.reason) for one in found]
-        console.table(title, _COLUMNS, rows)
+        rows = [
+            (f"{one.item.kind} {one.item.id.removeprefix(f'{one.item.kind}:')}", one.item.question, one.item.reply,
+             one.why)
+            for one in found
+            if one.change == change
+        ]  # fmt: skip
+        if rows:
+            console.table(f"{change}\n{title}: {len(rows)}", ("item", "question", "reply", "because it"), rows)
+        else:
+            console.text(f"{change}\n{title}: none")
 
 
 def _as_json(found: Found) -> dict[str, str]:

@@ -66,18 +66,24 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """An item that an edit concerns, the change it is about, and why it is untrue, or only doubtful."""
+    """An item that an edit concerns and the change it is about. `why` says in a few words what is untrue of it, or
+    doubtful; `reason` is the whole sentence."""
 
     item: Item
     change: Change
     finding: Finding
-    reason: str
+    why: str
+
+    @property
+    def reason(self) -> str:
+        return f"{self.why} ({self.change})"
 
 
 def changes(before: Sequence[str], after: Sequence[str]) -> list[Change]:
-    """The rules that an edit changed; a line that only moved is none of them."""
-    removed = [line for line in dict.fromkeys(before) if line not in after]
-    added = [line for line in dict.fromkeys(after) if line not in before]
+    """The rules that an edit changed; a line that only moved, or has another full stop, is none of them."""
+    stood, stands = set(map(_words, before)), set(map(_words, after))
+    removed = [line for line in dict.fromkeys(before) if _words(line) not in stands]
+    added = [line for line in dict.fromkeys(after) if _words(line) not in stood]
     likeness = {(old, new): _likeness(old, new) for old in removed for new in added}
     pairs: dict[str, list[str]] = {old: [] for old in removed}
     taken: set[str] = set()
@@ -151,12 +157,12 @@ def _finding(item: Item, likeness: Sequence[tuple[Change | None, float]], standi
         gone = stated_of_the_removed(item.reply, change)
         told = "、".join(map(str, gone))
         if gone and how == best >= _ABOUT:
-            return Found(item, change, "untrue", f"states {told}, which the rules no longer say: {change}")
+            return Found(item, change, "untrue", f"states {told}, which the rules no longer say")
         unbacked = any(isinstance(fact, Fact) and fact.kind != "yes/no" and fact not in standing for fact in gone)
         if gone and (how >= max(_ABOUT, _NEARLY * best) or unbacked):
-            return Found(item, change, "doubtful", f"states {told}, and may be about a changed rule: {change}")
+            return Found(item, change, "doubtful", f"states {told}, and may be about a changed rule")
         if how == best >= _SURELY_ABOUT and _open(item.reply, change):
-            return Found(item, change, "doubtful", f"is about a changed rule, and says it in other words: {change}")
+            return Found(item, change, "doubtful", "is about a changed rule, and says it in other words")
     return None
 
 
@@ -213,10 +219,20 @@ def _names_gone(change: Change) -> set[str]:
         return set()  # a whole rule was struck out: its facts count, not each of its words
     gone: set[str] = set()
     for kind, start, end, *_ in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
-        if kind in ("replace", "delete"):
-            piece = old[max(0, start - 1) : end + 1]  # with its neighbours: of 您承担 → 我们承担 only 您 was struck out
-            gone.update(pair for pair in map("".join, pairwise(piece)) if _HAN.fullmatch(pair))
-    return {pair for pair in gone if pair not in new and not set(pair) <= _MANNER}
+        if kind in ("replace", "delete"):  # of 您承担 → 我们承担 only 您 was struck out: it is seen by its neighbours
+            gone |= _telling(old[start:end], new) or _telling(old[max(0, start - 1) : end + 1], new)
+    return gone
+
+
+def _telling(piece: str, new: str) -> set[str]:
+    """The pairs of characters of `piece` that say something and that the new text lacks."""
+    pairs = set(map("".join, pairwise(piece)))
+    return {pair for pair in pairs if _HAN.fullmatch(pair) and pair not in new and not set(pair) <= _MANNER}
+
+
+def _words(line: str) -> str:
+    """A rule as it is compared: without marks."""
+    return re.sub(r"\W+", "", normalise(line)) or line
 
 
 def _likeness(one: str, other: str) -> float:
