@@ -90,6 +90,14 @@ class KeyRow(Table):
     revoked: Mapped[datetime | None] = mapped_column(UtcTime)
 
 
+class EndedLoginRow(Table):
+    """A login of staff that was ended; after `until` its cookie opens nothing anyway, and the row may go."""
+
+    __tablename__ = "ended_logins"
+    login: Mapped[str] = mapped_column(String(40), primary_key=True)
+    until: Mapped[datetime] = mapped_column(UtcTime)
+
+
 class CustomerRow(Table):
     """What the shop's own system tells of a customer, newest wins: level, open orders, whatever it sends."""
 

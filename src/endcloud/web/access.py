@@ -28,7 +28,7 @@ COOKIE = "endcloud_staff"
 CSRF_HEADER = "x-csrf-token"
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _REMEMBERED_SECONDS = 2.0
-"""A revoked key, and a login by it, works this long at most: asking the store for every request costs more than it is worth."""
+"""A revoked key or an ended login works this long at most: asking the store each time costs more than it is worth."""
 
 
 class UnknownCallerError(AccessError):

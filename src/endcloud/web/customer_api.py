@@ -19,7 +19,7 @@ from endcloud.serving.events import Event
 from endcloud.serving.router import new_id
 from endcloud.serving.service import Service
 from endcloud.types import Feedback
-from endcloud.web.access import Calls, Role, Routes, Whose
+from endcloud.web.access import Calls, Role, Routes, Whose, still_admitted
 from endcloud.web.failures import RefusedRequest
 from endcloud.web.limits import Admission
 from endcloud.web.listening import conversation_events
@@ -105,10 +105,18 @@ async def say(conversation: Name, body: Saying, request: Request, service: Serve
 @routes.get("/v1/conversations/{conversation}/events", roles=_OURS, response_model=None)
 async def events(conversation: Name, request: Request, service: Serves, visitor: Whose, after: str = "") -> Response:
     """What happens, as server-sent events; `after` or `Last-Event-ID` says what the page has seen."""
-    if not await asyncio.to_thread(service.conversations.open, conversation, visitor.owner, visitor.customer):
+
+    async def nobody_elses() -> bool:
+        owner = await asyncio.to_thread(service.conversations.owner, conversation)
+        return owner in (None, visitor.owner)
+
+    async def goes_on() -> bool:
+        return await still_admitted(request) and await nobody_elses()
+
+    if not await nobody_elses():
         raise RefusedRequest(403, f"The conversation {conversation!r} belongs to somebody else; begin one of your own.")
     seen = after or request.headers.get("last-event-id", "")
-    return EventStream(conversation_events(service, conversation, seen, customer=visitor.customer))
+    return EventStream(conversation_events(service, conversation, seen, goes_on, customer=visitor.customer))
 
 
 @routes.post("/v1/turns/{turn}/second-answer", roles=_OURS, takes_place=True, status_code=202)

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import Request
 from fastapi.responses import JSONResponse, Response
 from pydantic import StringConstraints
 
-from endcloud.web.access import COOKIE, STAFF, Calls, Gate, Routes, UnknownCallerError
+from endcloud.web.access import COOKIE, STAFF, Calls, Gate, Routes, UnknownCallerError, still_admitted
 from endcloud.web.customer_api import Name, Serves, Words, _Body
 from endcloud.web.listening import all_events, conversation_events
 from endcloud.web.streams import EventStream
@@ -48,7 +49,7 @@ async def log_in(body: Login, request: Request) -> Response:
     response = JSONResponse({"name": key.name, "role": key.role, "csrf": csrf})
     response.set_cookie(
         COOKIE,
-        tokens.make("staff", key.name, role=key.role, csrf=csrf),
+        tokens.make("staff", key.name, csrf=csrf, login=secrets.token_urlsafe(15)),
         max_age=int(LIFETIMES["staff"].total_seconds()),
         httponly=True,
         samesite="strict",
@@ -68,7 +69,11 @@ async def who_am_i(request: Request, caller: Calls) -> dict[str, Any]:
 
 
 @routes.delete("/console/session", roles=STAFF, response_model=None)
-async def log_out() -> Response:
+async def log_out(request: Request) -> Response:
+    """Ends the login: its cookie opens nothing any more, here or where a copy of it was kept."""
+    gate: Gate = request.app.state.gate
+    if cookie := request.cookies.get(COOKIE):
+        await asyncio.to_thread(gate.end_login, cookie)
     response = JSONResponse({"done": True})
     response.delete_cookie(COOKIE, path="/")
     return response
@@ -82,9 +87,9 @@ async def queue(service: Serves) -> dict[str, Any]:
 
 
 @routes.get("/console/events", roles=("agent", "reviewer"), response_model=None)
-async def everything(service: Serves) -> Response:
+async def everything(request: Request, service: Serves) -> Response:
     """All that happens, as server-sent events."""
-    return EventStream(all_events(service))
+    return EventStream(all_events(service, partial(still_admitted, request)))
 
 
 @routes.get("/console/conversations/{conversation}/turns", roles=("agent", "reviewer"))
@@ -94,8 +99,9 @@ async def turns(conversation: Name, service: Serves, after: str = "") -> dict[st
 
 
 @routes.get("/console/conversations/{conversation}/events", roles=("agent", "reviewer"), response_model=None)
-async def events(conversation: Name, service: Serves, after: str = "") -> Response:
-    return EventStream(conversation_events(service, conversation, after, staff=True))
+async def events(conversation: Name, request: Request, service: Serves, after: str = "") -> Response:
+    goes_on = partial(still_admitted, request)
+    return EventStream(conversation_events(service, conversation, after, goes_on, staff=True))
 
 
 @routes.post("/console/conversations/{conversation}/claim", roles=("agent",))
