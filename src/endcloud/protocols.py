@@ -269,8 +269,8 @@ class Conversations(Protocol):
         """The conversations of a customer, oldest first."""
         ...
 
-    def replies_since(self, since: datetime) -> list[Turn]:
-        """Every reply from `since` on, whoever gave it, oldest first."""
+    def replies_since(self, since: datetime, beyond: int = 0) -> list[Turn]:
+        """Every reply from `since` on, whoever gave it, oldest first; none up to the turn of the number `beyond`."""
         ...
 
     def lately(self, since: datetime, most: int) -> list[Turn]:

@@ -35,6 +35,7 @@ from endcloud.store.feedback import StoredFeedbacks
 from endcloud.store.keys import ROLES, StoredKeys
 from endcloud.store.ledger import StoredLedger
 from endcloud.store.lessons import StoredLessons
+from endcloud.store.newest import newest
 from endcloud.store.versions import StoredVersions
 from endcloud.testing.fixed_clock import FixedClock
 from endcloud.testing.memory_versions import MemoryVersions
@@ -195,6 +196,7 @@ def _back_office(database: Database, folder: Path, shelf: Shelf) -> BackOffice:
                 one.id: (one.query, one.reply) for one in StoredLessons(database).all() if one.id in names
             },
         ),
+        newest=lambda: newest(database),
     )
 
 

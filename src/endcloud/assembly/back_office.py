@@ -21,6 +21,7 @@ def back_office_of(shop: Shop) -> BackOffice:
     """The parts, each loaded when it is first looked at: a scorer may be a large model that nobody asks for."""
     from endcloud.assembly.cloud import prices_of
     from endcloud.store.canned_replies import CannedReplies
+    from endcloud.store.newest import newest
     from endcloud.web.back_office import BackOffice
 
     try:
@@ -39,6 +40,7 @@ def back_office_of(shop: Shop) -> BackOffice:
             evolving_over(shop.database, lambda: shop.masker), questions=lambda names: _questions(shop, names)
         ),
         poor=shop.settings.scoring.poor,
+        newest=lambda: newest(shop.database),
     )
 
 

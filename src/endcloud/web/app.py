@@ -33,6 +33,7 @@ from endcloud.web import (
 )
 from endcloud.web.access import Gate, Keys, takes_place
 from endcloud.web.back_office import BackOffice
+from endcloud.web.books import Figures
 from endcloud.web.limits import Admission, BodyLimit, EarlyRefusal, SecurityHeaders
 from endcloud.web.tokens import Tokens
 
@@ -99,6 +100,7 @@ def create_app(
     app.state.gate = Gate(keys, tokens)
     app.state.chat_page = settings.chat_page
     app.state.back_office = back_office or BackOffice()
+    app.state.figures = Figures(service, app.state.back_office)
     app.state.customers = customers
     app.state.metrics = metrics.Metrics(gauges)
     service.feed.observers.append(app.state.metrics.hear)

@@ -14,6 +14,7 @@ from fastapi import Depends, Request
 
 from endcloud.protocols import Expense, UploadSum
 from endcloud.rounds import Audits, Choices, Lesson, Lessons, Rounds
+from endcloud.store.newest import Newest
 from endcloud.types import Score, Tokens
 
 
@@ -108,7 +109,10 @@ class KnownScores:
 
 @dataclass(frozen=True)
 class BackOffice:
-    """The parts; `price` is the price table's for some tokens, `poor` the final score below which a reply is poor."""
+    """The parts; `price` is the price table's for some tokens, `poor` the final score below which a reply is poor.
+
+    `newest` says where the store stands, by which figures are known to be still right.
+    """
 
     adapters: Adapters | None = None
     money: Money | None = None
@@ -119,6 +123,7 @@ class BackOffice:
     judge: Judge | None = None
     evolving: Evolving | None = None
     poor: float = 0.5
+    newest: Callable[[], Newest] | None = None
     scores: KnownScores | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:

@@ -8,41 +8,33 @@ from __future__ import annotations
 import asyncio
 import csv
 import io
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
-from datetime import datetime, timedelta
-from typing import Annotated, Any, Literal, get_args
+from collections.abc import Sequence
+from typing import Annotated, Any
 
-from fastapi import Query, Request
+from fastapi import Depends, Query, Request
 from fastapi.responses import Response
 from pydantic import StringConstraints
 
-from endcloud.serving import figures, savings
-from endcloud.serving.periods import Period, Span
-from endcloud.serving.service import Service
+from endcloud.serving import figures
+from endcloud.serving.periods import Span
 from endcloud.web.access import Calls, Routes
-from endcloud.web.back_office import BackOffice, Office
+from endcloud.web.back_office import Office
+from endcloud.web.books import Figures, Table
 from endcloud.web.customer_api import Name, Serves, _Body
 from endcloud.web.failures import RefusedRequest
 
-Table = Literal[
-    "quality",
-    "routes",
-    "latency",
-    "latency_by_route",
-    "costs",
-    "feedback",
-    "handoffs",
-    "reasons",
-    "uploads",
-    "versions",
-]
-PERIODICAL: tuple[Table, ...] = tuple(name for name in get_args(Table) if name != "versions")
-_PRICED_DAYS = 30
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 Chosen = Annotated[Span, Query(alias="period")]
 
 routes = Routes()
+
+
+async def figures_of(request: Request) -> Figures:
+    found: Figures = request.app.state.figures
+    return found
+
+
+Kept = Annotated[Figures, Depends(figures_of)]
 
 
 class Promotion(_Body):
@@ -50,16 +42,19 @@ class Promotion(_Body):
 
 
 @routes.get("/dashboard/figures", roles=("reviewer",))
-async def all_figures(service: Serves, office: Office, span: Chosen = "today") -> dict[str, Any]:
+async def all_figures(service: Serves, office: Office, kept: Kept, span: Chosen = "today") -> dict[str, Any]:
     """Every table of the dashboard for a period, with its sums."""
-    found = await asyncio.to_thread(Books(service, office, span).all)
+    found = await asyncio.to_thread(kept.of, span)
     return {"period": span, "now": service.clock.now().isoformat(), "currency": office.currency, **found}
 
 
 @routes.get("/dashboard/tables/{table}.csv", roles=("reviewer",), response_model=None)
-async def table(table: Table, service: Serves, office: Office, span: Chosen = "today") -> Response:
+async def table(table: Table, office: Office, kept: Kept, span: Chosen = "today") -> Response:
     """One table as a CSV file that a spreadsheet opens with its Chinese intact and without running anything."""
-    rows = await asyncio.to_thread(Books(service, office, span).table, table)
+    if table == "versions":
+        rows = [] if office.adapters is None else await asyncio.to_thread(office.adapters.rows)
+    else:
+        rows = (await asyncio.to_thread(kept.of, span))["tables"][table]
     headers = {"content-disposition": f'attachment; filename="endcloud-{table}-{span}.csv"'}
     return Response(as_csv(rows), media_type="text/csv; charset=utf-8", headers=headers)
 
@@ -90,72 +85,6 @@ async def promote(version: Name, body: Promotion, office: Office, caller: Calls)
 
 def _reason(what: str, who: str, why: str) -> str:
     return f"{what} on the dashboard by {who}" + (f": {why.strip()}" if why.strip() else "")
-
-
-class Books:
-    """One period's tables, read from the store once."""
-
-    def __init__(self, service: Service, office: BackOffice, span: Span) -> None:
-        now = service.clock.now()
-        self._service, self._office = service, office
-        self._period = period = Period.of(span, now, service.hours.zone)
-        self._replies = service.conversations.replies_since(min(period.since, now - timedelta(days=_PRICED_DAYS)))
-        self._feedback = service.feedbacks.since(period.since)
-        # A wait may have begun before the period; one that began a day earlier is no wait that a chart should show.
-        self._steps = service.desk.steps(period.since - timedelta(days=1))
-        self._price = savings.answer_price(self._replies, office.price)
-
-    def all(self) -> dict[str, Any]:
-        """Every table but the versions, and the sums of the period."""
-        tables = {name: self.table(name) for name in PERIODICAL}
-        return {"tables": tables, "sums": self._sums(tables)}
-
-    def table(self, name: str) -> list[figures.Row]:
-        """One table, times as ISO text."""
-        tables: dict[str, Callable[[], list[figures.Row]]] = {
-            "quality": lambda: figures.quality(self._feedback, self._period),
-            "routes": lambda: figures.routes(self._replies, self._period),
-            "latency": lambda: figures.latency(self._replies, self._period),
-            "latency_by_route": lambda: figures.latency_by_route(self._replies, self._period),
-            "costs": self._costs,
-            "feedback": lambda: figures.feedback_kinds(self._feedback, self._period),
-            "handoffs": lambda: figures.handoffs(self._steps, self._period),
-            "reasons": lambda: figures.handoff_reasons(self._steps, self._period),
-            "uploads": self._uploads,
-            "versions": lambda: [] if self._office.adapters is None else self._office.adapters.rows(),
-        }
-        return [
-            {key: value.isoformat() if isinstance(value, datetime) else value for key, value in row.items()}
-            for row in tables[name]()
-        ]
-
-    def _costs(self) -> list[figures.Row]:
-        money = self._office.money
-        expenses = [] if money is None else money.since(self._period.since)
-        return savings.costs(self._replies, expenses, self._price, self._period)
-
-    def _uploads(self) -> list[figures.Row]:
-        uploads = self._office.uploads
-        return [] if uploads is None else [asdict(one) for one in uploads.sums(self._period.since)]
-
-    def _sums(self, tables: Mapping[Table, list[figures.Row]]) -> dict[str, Any]:
-        money = self._office.money
-        counted = ("liked", "disliked", "ratings", "accepted", "rejected", "corrections")
-        quality = figures.whole(tables["quality"], counted)
-        stars = sum(row["stars"] * row["ratings"] for row in tables["quality"] if row["stars"] is not None)
-        open_now = self._service.desk.open()
-        return {
-            "quality": quality | {"stars": stars / quality["ratings"] if quality["ratings"] else None},
-            "routes": figures.whole(tables["routes"], ("end", "cloud", "human", "cautious")),
-            "latency": figures.latency_within(self._replies, self._period),
-            "costs": figures.whole(tables["costs"], ("answers", "teaching", "saved", "all_cloud"))
-            | {"basis": self._price.basis, "answer_price": self._price.mean, "priced_answers": self._price.answers}
-            | {"spent": money.spent() if money else None, "limit": money.limit() if money else None},
-            "handoffs": figures.whole(tables["handoffs"], ("called", "came", "handed_back"))
-            | figures.waits_within(self._steps, self._period)
-            | {"waiting_now": sum(handoff.stage == "waiting" for handoff in open_now)},
-            "uploads": figures.whole(tables["uploads"], ("uploads", "size", "masked", "failed")),
-        }
 
 
 def as_csv(rows: Sequence[figures.Row]) -> str:
