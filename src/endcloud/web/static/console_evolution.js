@@ -7,6 +7,7 @@ import { figureIn, reasonIn } from "./words_evolution.js";
 
 const STAGES = ["audit", "watch", "select", "label", "train", "gate", "promote"];
 const PARTS = ["new", "golden", "old"];
+const SAID_BELOW = new Set([...PARTS, "judgement", "reason"]);
 const TONE = { promoted: "good", refused: "bad", undecided: "warn", "rolled back": "bad", failed: "bad" };
 const AGAIN = 5_000;
 
@@ -180,9 +181,11 @@ export class Evolution {
 
   /** What a stage did, in numbers; a group of numbers is one line, heaviest first. What the gate compared stands below. */
   #figures(figures) {
-    const shown = Object.entries(figures).filter(([name, value]) => value !== null && !PARTS.includes(name) && !Array.isArray(value) && (typeof value !== "object" || Object.keys(value).length));
-    return element("dl", { class: "figures" }, ...shown.flatMap(([name, value]) => [element("dt", {}, figureIn(language, name)),
-      element("dd", {}, typeof value === "object" ? group(value) : plain(value))]));
+    const shown = Object.entries(figures).filter(([name, value]) => value !== null && !SAID_BELOW.has(name) && !Array.isArray(value) && (typeof value !== "object" || Object.keys(value).length));
+    return element("dl", { class: "figures" }, ...shown.flatMap(([name, value]) => {
+      const wide = typeof value === "object" || String(value).length > 16 ? "wide" : "";
+      return [element("dt", { class: wide }, figureIn(language, name)), element("dd", { class: wide }, typeof value === "object" ? group(value) : plain(value))];
+    }));
   }
 
   #decision(decision) {

@@ -11,7 +11,7 @@ const REASONS = [
   [/^stopped by a check$/, "没有通过发送前检查"], [/^nobody was sure enough to answer$/, "没有把握，只回了谨慎话术"],
   [/^the end model was not sure, and the cloud answered$/, "端侧没有把握，由云端回答"],
   [/^changed by an agent$/, "客服改过"], [/^corrected by a person$/, "人工改写过"], [/^rejected by a reviewer$/, "复核员驳回"],
-  [/^(?:like )?(\d+) times$/, "出现 $1 次"], [/^sample$/, "随机抽样"], [/^low relevance$/, "与问题不相关"],
+  [/^unsupported fact$/, "说了没有依据的事"], [/^(?:like )?(\d+) times$/, "出现 $1 次"], [/^sample$/, "随机抽样"], [/^low relevance$/, "与问题不相关"],
 ];
 
 const FIGURES = {
@@ -21,6 +21,7 @@ const FIGURES = {
   customers: "客人数", "most frequent": "最多重复", reasons: "原因", lessons: "要学的", human: "人给的答案", "held out": "留作考题",
   "waiting for a reviewer": "等复核员确认", refused: "不可用的标注", forgotten: "客人已要求删除", replayed: "温习的旧题", from: "起点版本",
   steps: "训练步数", learning_rate: "学习率", objective: "目标", loss_first: "开始损失", loss_last: "结束损失", seconds: "秒", version: "版本",
+  needed: "所需证据", evidence: "证据", "expected at most": "容许下降", mean: "平均", "unsupported fact": "说了没有依据的事",
   retired: "作废的旧材料", doubtful: "存疑的旧材料", "canary share": "先行比例", new: "新问题", golden: "标准题", old: "旧知识",
 };
 
