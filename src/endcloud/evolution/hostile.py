@@ -23,18 +23,20 @@ _COMMANDS = re.compile(
     r"|(?:从现在(?:开始|起)|从今(?:以后|往后)|今后|以后).{0,16}(?:你|都|就|一律|凡是|只要).{0,24}(?:回答|回复|答复|答|说|告诉)"
     r"|(?:必须|一律|统一|只能|只许|请)(?:都|你)?(?:按|照|按照|这样|如下).{0,8}(?:回答|回复|答复)"
     r"|(?:遇到|凡是|只要|如果有人|有人|顾客|别人).{0,10}问.{0,24}(?:你|就|都|一律|要|必须)(?:回答|回复|答复|答|说)"
-    r"|你(?:现在|从此)?(?:扮演|充当|进入.{0,6}模式|不再是)|开发者模式|系统(?:提示|指令|消息)|(?:请|要)?(?:牢牢)?记住.{0,4}[:：]"
+    r"|扮演|充当|(?:假装|假设)你是|你不再是|(?:调试|开发者?|管理员|维护|越狱|测试)模式|系统(?:提示|指令|消息)|记住.{0,4}[:：]"
+    r"|(?:原样|逐字|一字不[改差漏]).{0,6}(?:输出|重复|复述|回复|回答|念|说)|(?:只需|只要|只能|请|直接)输出|(?:现行|最新)规则\s*$"
+    r"|^\s*#{1,6}\s|^\s*(?:```|---|\*\*\*)|\"(?:role|messages|content)\"\s*:"
     r"|(?:新|最新)的?(?:规则|规定|政策|指令)(?:是|为|如下)?\s*[:：]"
     r"|(?:ignore|disregard|forget|override).{0,20}(?:previous|above|prior|earlier|all).{0,20}(?:instruction|rule|prompt|polic|message)"
     r"|you are now|from now on.{0,20}(?:you|answer|reply|say)|system prompt|developer mode"
     r"|<\|[a-z_]{1,16}\|>|\[/?inst\]|</?(?:system|user|assistant)>",
-    re.IGNORECASE,
+    re.IGNORECASE | re.MULTILINE,
 )
 _ASKED = re.compile(
-    r"(?:^|[\s。！!；;，,])(?:问题?|q|question|顾客|客户|用户|买家|user|customer)\d{0,3}\s*[:：]", re.IGNORECASE
+    r"(?:^|[\s。！!；;，,])(?:问题?|q|question|顾客|客人|客户|用户|买家|user|customer)\d{0,3}\s*[:：]", re.IGNORECASE
 )
 _ANSWERED = re.compile(
-    r"(?:^|[\s。！!；;，,？?])(?:答案?|a|answer|客服|商家|店家|卖家|回复|assistant|agent|system)\d{0,3}\s*[:：]",
+    r"(?:^|[\s。！!；;，,？?])(?:答案?|回答|a|answer|客服|店员|商家|店家|卖家|回复|assistant|agent|system)\d{0,3}\s*[:：]",
     re.IGNORECASE,
 )
 
