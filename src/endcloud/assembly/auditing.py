@@ -38,7 +38,7 @@ def audit(evolution: Evolution, round: Round) -> Done:
     newer = superseding.apply(evolution, round)
     history = History(evolution)
     figures = _every_reply(history, round) | _compared(history, round)
-    return Done(figures | ({"a newer truth": newer} if newer else {}))
+    return Done(newer | figures)
 
 
 def _every_reply(history: History, round: Round) -> dict[str, Any]:
@@ -91,6 +91,7 @@ def _waiting(history: History, known: Mapping[str, Audit], round: int) -> tuple[
     causes = auditing.causes(
         history.replies, history.feedback, known,
         share=evolution.settings.audit_share, threshold=evolution.shop.scorer.threshold, round=round,
+        most=evolution.settings.audits,
     )  # fmt: skip
     for reply, cause in causes:
         exchange = history.exchange(reply)

@@ -41,13 +41,14 @@ def comparable(reply: Turn) -> bool:
 
 def causes(
     replies: Sequence[Turn], feedback: Mapping[str, Sequence[Feedback]], known: Mapping[str, Audit], *,
-    share: float, threshold: float, round: int,
+    share: float, threshold: float, round: int, most: int,
 ) -> list[tuple[Turn, str]]:  # fmt: skip
     """The replies that should be compared with the cloud's, most urgent first, each with its cause.
 
-    First the sample (`share` of all), then what customers said, the heavier and newer first, then replies whose
-    relevance is below `threshold`, lowest first and no more of them in a `round` than of the sample. `known` are
-    audits by reply; a reply that was compared before is left out.
+    First the sample (`share` of all) as far as it takes half of the round's `most`, then what customers said, the
+    heavier and newer first, then the rest of the sample, then replies whose relevance is below `threshold`, lowest
+    first and no more of them in a `round` than of the sample. `known` are audits by reply; a reply that was compared
+    before is left out.
     """
     mine = Counter(audit.cause for audit in known.values() if audit.round == round)
     sample: list[Turn] = []
@@ -67,9 +68,11 @@ def causes(
     sample.sort(key=lambda reply: _place(reply.id))
     said.sort(key=lambda entry: entry[:2])
     low.sort(key=lambda entry: (entry[0], entry[1].id))
+    half = max(0, most // 2 - mine[SAMPLE])
     return [
-        *((reply, SAMPLE) for reply in sample),
+        *((reply, SAMPLE) for reply in sample[:half]),
         *((reply, cause) for _, _, reply, cause in said),
+        *((reply, SAMPLE) for reply in sample[half:]),
         *((reply, LOW_RELEVANCE) for _, reply in low[: max(0, len(sample) + mine[SAMPLE] - mine[LOW_RELEVANCE])]),
     ]
 
