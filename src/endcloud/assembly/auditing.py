@@ -38,7 +38,7 @@ def audit(evolution: Evolution, round: Round) -> Done:
     newer = superseding.apply(evolution, round)
     history = History(evolution)
     figures = _every_reply(history, round) | _compared(history, round)
-    return Done(newer | figures)
+    return Done(newer | figures | {"notes": [*newer.get("notes", ()), *figures["notes"]]})
 
 
 def _every_reply(history: History, round: Round) -> dict[str, Any]:
