@@ -136,7 +136,7 @@ def verify(path: Path, base: str | None = None) -> AdapterVersion:
     Raises VersionError with the reason.
     """
     version = read(path)
-    files: dict[str, str] = json.loads((path / MANIFEST).read_bytes())["files"]
+    files = _files_of(path)
     for name, expected in files.items():
         if not (path / name).is_file():
             raise VersionError(f"The version {version.digest!r} is incomplete: {name!r} is missing; train it again.")
@@ -149,6 +149,25 @@ def verify(path: Path, base: str | None = None) -> AdapterVersion:
         )
     check_finite(weights_of(path))
     return version
+
+
+def _files_of(path: Path) -> dict[str, str]:
+    """The files that a version consists of, with their digests. Raises VersionError where the directory is a link or
+    holds one, or a file that the manifest does not name: the name of a version stands for every byte in it."""
+    try:
+        files = dict(json.loads((path / MANIFEST).read_bytes())["files"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise VersionError(f"The version {path.name!r} has a {MANIFEST} without files; train it again.") from error
+    there = {each.relative_to(path).as_posix(): each for each in path.rglob("*")}
+    linked = sorted(name for name, each in there.items() if each.is_symlink())
+    if path.is_symlink() or linked:
+        what = repr(linked[0]) if linked else "its directory"
+        raise VersionError(f"The version {path.name!r} is not all here: {what} is a link; copy the files themselves.")
+    if surplus := sorted(there.keys() - files.keys() - {MANIFEST}):
+        raise VersionError(
+            f"The version {path.name!r} has been changed: {surplus[0]!r} is not one of its files; remove it."
+        )
+    return files
 
 
 def weights_of(path: Path, name: str = WEIGHTS) -> dict[str, torch.Tensor]:

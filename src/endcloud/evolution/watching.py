@@ -23,7 +23,7 @@ from typing import Any
 ALPHA = 0.01
 """The chance that a version which is no worse is ever rolled back, by either test: half of it for each."""
 FEWEST = 10
-"""Customers without whom neither test speaks: chance may favour a handful, and so may a plan."""
+"""Customers before whom neither test speaks: chance may favour a handful, and so may a plan."""
 _STAKES = (0.1, 0.2, 0.35, 0.5, 0.7, 0.9)
 _PRIOR_LEVEL = 0.95
 
@@ -107,14 +107,14 @@ def watch(
 
 def _audit_evidence(losses: Sequence[float], margin: float, alpha: float) -> Evidence:
     gains = [loss - margin for loss in losses]
-    return Evidence("audits", len(losses), _mean(losses), margin, _stake(gains, 1 + margin), 1 / alpha)
+    return Evidence("audits", len(losses), _mean(losses), margin, _stake(gains, -1 - margin, 1 - margin), 1 / alpha)
 
 
 def _feedback_evidence(unhappy: Sequence[float], before: tuple[int, int], alpha: float) -> Evidence:
     expected = highest_rate(*before)
     gains = [one - expected for one in unhappy]
     return Evidence("feedback", len(unhappy), _mean(unhappy), expected,
-                    _stake(gains, expected), 1 / alpha)  # fmt: skip
+                    _stake(gains, -expected, 1 - expected), 1 / alpha)  # fmt: skip
 
 
 def highest_rate(unhappy: int, customers: int) -> float:
@@ -144,15 +144,20 @@ def _at_most(number: int, of: int, rate: float) -> float:
     return math.fsum(math.exp(log) for log in logs)
 
 
-def _stake(gains: Sequence[float], worst: float) -> float:
-    """The stake at its best moment of a mixture of bets; `worst` is the largest loss that a unit can bring (> 0)."""
-    if not gains or worst <= 0:
+def _stake(gains: Sequence[float], least: float, most: float) -> float:
+    """The stake of a mixture of bets at its best moment from the FEWEST-th customer on.
+
+    A gain lies in [least, most]. No customer can do more than double the stake, so that a few cannot decide.
+    """
+    if len(gains) < FEWEST or least >= 0:
         return 1.0
+    largest = 1 / max(-least, most)
     logs = [0.0] * len(_STAKES)
     best = 1.0
-    for gain in gains:
-        logs = [log + math.log1p(share / worst * gain) for log, share in zip(logs, _STAKES, strict=True)]
-        best = max(best, sum(math.exp(min(log, 700.0)) for log in logs) / len(logs))
+    for number, gain in enumerate(gains, start=1):
+        logs = [log + math.log1p(share * largest * gain) for log, share in zip(logs, _STAKES, strict=True)]
+        if number >= FEWEST:
+            best = max(best, sum(math.exp(min(log, 700.0)) for log in logs) / len(logs))
     return best
 
 
