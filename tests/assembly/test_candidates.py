@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -36,18 +37,26 @@ EVOLUTION = {"fewest_lessons": 4, "steps": 6, "replay": 1.5, "from_base": 3, "ni
 END = {"data": "natural", "precision": "float32", "device": "cpu", "steps": 6, "learning_rate": 1e-3}
 
 
-@pytest.fixture
-def shop(tmp_path: Path) -> Iterator[Shop]:
-    base = save_tiny_base("glm", tmp_path / "base")
-    make_shop(tmp_path / "shop", "bundled", {"end": {"model": str(base), **END}, "evolution": EVOLUTION})
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A shop with a base and a corpus; each test works on a copy."""
+    root = tmp_path_factory.mktemp("prepared")
+    base = save_tiny_base("glm", root / "base")
+    make_shop(root / "shop", "bundled", {"end": {"model": str(base), **END}, "evolution": EVOLUTION})
     lines = [
         json.dumps({"id": f"d{n}", "messages": [{"role": "user", "content": f"{TEXTS[n % 3 * 2]}{n}号"},
                                                 {"role": "assistant", "content": f"{TEXTS[n % 3 * 2 + 1]}{n}"}]})
         for n in range(30)
     ]  # fmt: skip
-    (tmp_path / "dialogues.jsonl").write_text("\n".join(lines), encoding="utf-8")
-    with Shop.open(tmp_path / "shop", SilentProgress()) as opened:
-        opened.prepare([tmp_path / "dialogues.jsonl"])
+    (root / "dialogues.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    with Shop.open(root / "shop", SilentProgress()) as opened:
+        opened.prepare([root / "dialogues.jsonl"])
+    return root / "shop"
+
+
+@pytest.fixture
+def shop(prepared: Path, tmp_path: Path) -> Iterator[Shop]:
+    with Shop.open(Path(shutil.copytree(prepared, tmp_path / "shop")), SilentProgress()) as opened:
         yield opened
 
 

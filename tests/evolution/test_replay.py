@@ -1,4 +1,4 @@
-"""What is learned again beside new lessons: the same each time, the newest words first, nothing that is retired."""
+"""What is learned again beside new lessons: the same each time, the newest words first."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from endcloud.evolution.replay import holding, repeated, replay, teachable
+from endcloud.evolution.replay import repeated, replay, teachable
 from endcloud.rounds import Lesson
 from endcloud.types import Example, Message
 
@@ -43,11 +43,6 @@ def test_only_what_is_approved_true_and_not_held_out_is_taught() -> None:
         replace(sound, id="lesson:5", approval="approved"),
     ]
     assert [each.id for each in teachable([sound, *others], {"lesson:4"})] == ["lesson:0", "lesson:5"]
-
-
-def test_a_retired_example_takes_its_label_along_and_a_retired_label_leaves_its_example() -> None:
-    examples = [example("a"), example("a/cloud"), example("b"), example("b/cloud"), example("c")]
-    assert ids(holding(examples, {"a", "b/cloud"})) == ["b", "c"]
 
 
 def test_half_of_what_is_replayed_are_earlier_lessons() -> None:

@@ -87,8 +87,8 @@ def stand_back(nice: int) -> None:
     Linux shares them out by session first where it groups processes so (sched(7), "autogroup"): a priority within our
     own session would mean nothing to a service in another, so the session's is lowered too.
     """
-    if hasattr(os, "nice"):
-        os.nice(nice)
+    if hasattr(os, "setpriority"):
+        os.setpriority(os.PRIO_PROCESS, 0, max(nice, os.getpriority(os.PRIO_PROCESS, 0)))
     for name, value in (("autogroup", nice), ("oom_score_adj", 1000)):
         with suppress(OSError):  # only Linux has these
             Path(f"/proc/self/{name}").write_text(str(value))

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from endcloud.assembly.stage_process import in_child
 from endcloud.errors import TrainingError, UnknownVersionError
-from endcloud.evolution.replay import holding, repeated, replay, teachable
+from endcloud.evolution.replay import repeated, replay, teachable
 from endcloud.evolution.round import Done
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def gathered(evolution: Evolution, round: Round) -> Material:
     retired = evolution.retirements.items()
     chain = lineage(evolution.shop, round.parent)
     lessons = teachable(evolution.lessons.all(), retired)
-    known = holding(_began_with(evolution.shop), retired)
+    known = _began_with(evolution.shop)
     every = evolution.settings.from_base
     if not chain or (every and len(chain) >= every):
         return Material("", tuple(lessons), tuple(known))
@@ -171,8 +171,8 @@ def lineage(shop: Shop, digest: str) -> list[AdapterVersion]:
 
 
 def _began_with(shop: Shop) -> list[Example]:
-    """What a shop's first version learns from: recorded dialogues and the cloud's labels. A shop may have neither:
-    then lessons are all there is."""
+    """What a shop's first version learns from, as far as it holds today: recorded dialogues and the cloud's labels. A
+    shop may have neither: then lessons are all there is."""
     from endcloud.end.mixture import mixture
 
     if not shop.directory.corpus.is_dir():

@@ -35,9 +35,7 @@ def in_child(evolution: Evolution, stage: HeavyStage, round: Round) -> Done:
 
     Raises what the stage raised there, and TrainingError where the child died without a word.
     """
-    root, settings = str(evolution.shop.directory.root), evolution.settings
-    command = [sys.executable, "-m", "endcloud.assembly.candidate_process", root, str(round.number), stage]
-    with _running([*command, str(settings.nice)], settings.threads) as child:
+    with child_at(evolution, stage, round) as child:
         assert child.stdout is not None and child.stderr is not None
         last_words: deque[str] = deque(maxlen=_LAST_WORDS)
         listener = Thread(target=last_words.extend, args=(child.stderr,), daemon=True)
@@ -51,13 +49,16 @@ def in_child(evolution: Evolution, stage: HeavyStage, round: Round) -> Done:
 
 
 @contextmanager
-def _running(command: list[str], threads: int) -> Iterator[subprocess.Popen[str]]:
+def child_at(evolution: Evolution, stage: HeavyStage, round: Round) -> Iterator[subprocess.Popen[str]]:
     """The child in a session of its own, so that Ctrl-C reaches it through us; stopped when the block ends.
 
     Its standard input stays open as long as we live: when it closes, the child ends.
     """
-    environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
-    pipe = subprocess.PIPE
+    root, settings, pipe = str(evolution.shop.directory.root), evolution.settings, subprocess.PIPE
+    command = [sys.executable, "-m", "endcloud.assembly.candidate_process", root, str(round.number), stage]
+    command.append(str(settings.nice))
+    threads = str(settings.threads)
+    environment = {**os.environ, "OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}
     child = subprocess.Popen(
         command, stdin=pipe, stdout=pipe, stderr=pipe, text=True, encoding="utf-8", env=environment,
         start_new_session=True,

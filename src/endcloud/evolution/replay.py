@@ -15,8 +15,6 @@ from endcloud.rounds import Lesson
 from endcloud.types import Example
 
 _APPROVED = ("not needed", "approved")
-_LABEL_OF = "/cloud"
-"""What the id of an example ends with whose reply is the cloud's (`endcloud.end.mixture`)."""
 
 
 def teachable(lessons: Iterable[Lesson], retired: Collection[str]) -> list[Lesson]:
@@ -25,15 +23,6 @@ def teachable(lessons: Iterable[Lesson], retired: Collection[str]) -> list[Lesso
         lesson
         for lesson in lessons
         if lesson.part == "train" and lesson.approval in _APPROVED and lesson.id not in retired
-    ]
-
-
-def holding(examples: Iterable[Example], retired: Collection[str]) -> list[Example]:
-    """The examples that are still true; with an example its label by the cloud is retired too."""
-    return [
-        example
-        for example in examples
-        if example.id not in retired and example.id.removesuffix(_LABEL_OF) not in retired
     ]
 
 
