@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import httpx
-import pytest
-from chromium import PATIENCE, chromium, needs_chromium
-from playwright.sync_api import Browser, Route, expect
-from staff_clock import RunningClock
+from chromium import PATIENCE, needs_chromium
+from playwright.sync_api import Route, expect
 from staff_pages import Staff
-from web_server import Served, serving
+from web_server import Served
 
 from endcloud.store.feedback import StoredFeedbacks
 
@@ -25,27 +21,6 @@ XSS = (
     "</textarea><iframe src='javascript:alert(4)'></iframe>",
     "<a href='https://evil.example/'>click</a>{{7*7}}",
 )
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as running:
-        yield running
-
-
-@pytest.fixture
-def shop(tmp_path: Path) -> Iterator[Served]:
-    with serving(tmp_path, clock=RunningClock()) as served:
-        yield served
-
-
-@pytest.fixture
-def staff(browser: Browser) -> Iterator[Staff]:
-    opened = Staff(browser)
-    yield opened
-    wrong = opened.wrong()
-    opened.close()
-    assert wrong == []
 
 
 def say(client: httpx.Client, text: str, name: str, conversation: str) -> None:

@@ -3,40 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 
-import pytest
-from chromium import chromium, needs_chromium
-from playwright.sync_api import Browser, expect
+from chromium import needs_chromium
+from playwright.sync_api import expect
 from served_history import write_history
-from staff_clock import RunningClock
 from staff_pages import Staff
-from web_server import Served, serving
+from web_server import Served
 
 pytestmark = needs_chromium
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as running:
-        yield running
-
-
-@pytest.fixture
-def shop(tmp_path: Path) -> Iterator[Served]:
-    with serving(tmp_path, clock=RunningClock()) as served:
-        yield served
-
-
-@pytest.fixture
-def staff(browser: Browser) -> Iterator[Staff]:
-    opened = Staff(browser)
-    yield opened
-    wrong = opened.wrong()
-    opened.close()
-    assert wrong == []
 
 
 def test_an_empty_shop_is_told_what_will_be_here(shop: Served, staff: Staff) -> None:
