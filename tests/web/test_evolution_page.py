@@ -92,6 +92,7 @@ def test_a_round_at_work_is_followed_without_a_reload(shop: Served, staff: Staff
 def test_what_is_not_there_and_what_is_wrong_is_said(shop: Served) -> None:
     with shop.client("reviewer") as reviewer:
         assert reviewer.get("/console/evolution/rounds/99").status_code == 404
+        assert reviewer.get(f"/console/evolution/rounds/{2**64}").status_code == 400, "no database counts so far"
         assert reviewer.post("/console/evolution/lessons/none", json={"verdict": "approve"}).status_code == 404
         empty = reviewer.post("/console/evolution/lessons/lesson:e-r2-0", json={"verdict": "correct", "text": " "})
         assert empty.status_code == 400 and "correction" in empty.json()["error"]["message"]

@@ -12,7 +12,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from fastapi import Query
+from fastapi import Path, Query
 from pydantic import StringConstraints
 
 from endcloud.rounds import Audit, Choice, Decision, Lesson, Round
@@ -26,6 +26,7 @@ from endcloud.web.views import turn_view
 
 _MOST_ROUNDS = 50
 _MOST_LESSONS = 50
+RoundNumber = Annotated[int, Path(ge=0, lt=2**31)]  # what a database can be asked for
 routes = Routes()
 
 
@@ -47,7 +48,7 @@ async def overview(
 
 
 @routes.get("/console/evolution/rounds/{number}", roles=("reviewer",))
-async def one_round(number: int, service: Serves, office: Office) -> dict[str, Any]:
+async def one_round(number: RoundNumber, service: Serves, office: Office) -> dict[str, Any]:
     """One round: what each stage did, what was chosen and why, and the gate's comparison."""
     return await asyncio.to_thread(_round, service, _of(office), number)
 
