@@ -144,7 +144,8 @@ class Drawn:
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """A piece of a streamed reply. The last one carries `finish`; a stream without it has failed.
+    """A piece of a streamed reply. The last one carries `finish`; a stream without it has failed. `tokens` count the
+    reply as far as it goes; a model that does not know them before the end tells them there.
 
     `drawn` tells of each token since the piece before, where the model is at hand; a cloud says nothing.
     """

@@ -53,9 +53,9 @@ class Routes:
             self.clock,
         )
 
-    def answer(self, text: str, before: Sequence[Turn] = ()) -> list[Event | NeedsPerson]:
+    def answer(self, text: str, before: Sequence[Turn] = (), stops: tuple[str, ...] = ()) -> list[Event | NeedsPerson]:
         async def all_events() -> list[Event | NeedsPerson]:
-            return [event async for event in self.router.answer(Talk(query(text), tuple(before)))]
+            return [event async for event in self.router.answer(Talk(query(text), tuple(before), stops=stops))]
 
         return asyncio.run(all_events())
 
@@ -75,7 +75,7 @@ def test_a_sure_end_model_answers_in_checked_clauses() -> None:
     assert (turn.route, turn.version, turn.text) == ("end", "v1", "亲，满59元包邮，不满收8元。")
     assert turn.probability is not None and turn.probability > 0.9 and turn.answers == "q"
     assert isinstance(events[0], Began) and shown(events) == turn.text
-    assert [event.text for event in events if isinstance(event, Piece)] == ["亲，", "满59元包邮，", "不满收8元。"]
+    assert [event.text for event in events if isinstance(event, Piece)] == ["亲，满59元包邮，", "不满收8元。"]
     assert routes.cloud is not None and routes.cloud.requests == []
 
 
@@ -124,6 +124,46 @@ def test_a_number_is_not_cut_in_two_to_pass() -> None:
         release.feed("6元。", last=True)
     assert caught.value.shown == "满59元包邮，" and "16元" in caught.value.reason
     assert Release(CHECKS, ()).feed("第一次来的顾客，", last=True)
+
+
+@pytest.mark.parametrize(
+    "address", ["亲，", "亲亲，", "您好，", "亲爱的顾客，您好！", "Hello, ", "亲～，", "Dear customer, "]
+)
+def test_words_that_only_address_the_customer_are_never_all_that_is_shown(address: str) -> None:
+    release = Release(CHECKS, ())
+    assert release.feed(f"{address}我们") == ""
+    with pytest.raises(Withheld) as caught:
+        release.feed("是最好的。", last=True)
+    assert caught.value.shown == ""
+    assert Release(CHECKS, ()).feed(address, last=True) == address, "a reply of nothing else is let out"
+    assert Release(CHECKS, ()).feed(f"{address}在的，请") == f"{address}在的，"
+
+
+def test_a_reply_that_is_wanted_whole_shows_nothing_of_one_that_fails() -> None:
+    routes = Routes({"": "满59元包邮，我们是最好的。"}, {"": "满59元包邮，不满收8元运费。"})
+
+    async def answer() -> list[Event | NeedsPerson]:
+        return [event async for event in routes.router.answer(Talk(query("满多少包邮"), whole=True))]
+
+    events = asyncio.run(answer())
+    [turn] = turns(events)
+    assert (turn.route, turn.finish, shown(events)) == ("cloud", "stop", "满59元包邮，不满收8元运费。")
+    assert "forbidden word '最好'" in turn.reason
+
+
+@pytest.mark.parametrize("error", [None, CloudTimeoutError("slow")])
+def test_a_reply_ends_before_a_stop_text_and_is_what_was_shown(error: Exception | None) -> None:
+    routes = Routes({"": Line("满59元包邮，不满收8元运费。我们是最好的。", error=error)}, {"": "cloud"})
+
+    events = routes.answer("满多少包邮", stops=("不满",))
+    [turn] = turns(events)
+    assert (turn.route, turn.finish, turn.text) == ("end", "stop", "满59元包邮，")
+    assert shown(events) == turn.text
+    assert turn.tokens.completion == (0 if error else len("满59元包邮，不满收8元运费。我们是最好的。"))
+    [empty] = turns(routes.answer("满多少包邮", stops=("满",)))
+    assert (empty.text, empty.finish, empty.route) == ("", "stop", "end")
+    [other] = turns(Routes({"": "我们是最好的不满"}, {"": "满59元包邮"}).answer("满多少包邮", stops=("不满",)))
+    assert other.route == "cloud", "what stands before a stop text is checked like any other words"
 
 
 @pytest.mark.parametrize(
@@ -241,6 +281,5 @@ def test_what_was_true_then_is_no_source_of_facts_now_and_the_reply_stays_here()
         talk = Talk(query("上次说的呢"), recalled=earlier_talk())
         return turns([event async for event in routes.router.answer(talk)])
 
-    stale, right = asyncio.run(answer())
-    assert (stale.text, stale.finish, right.route) == ("亲，", "content_filter", "cloud")
-    assert stale.private, "it is left out of what a cloud is asked with later"
+    [right] = asyncio.run(answer())
+    assert right.route == "cloud" and "unsupported fact 99元" in right.reason

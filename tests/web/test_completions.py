@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import httpx
 import openai
 import pytest
 from web_server import Served
@@ -51,10 +52,57 @@ def test_the_cloud_takes_over_and_the_header_says_so(client: openai.OpenAI) -> N
     assert raw.parse().choices[0].message.content == "云端的回答"
 
 
-def test_a_clause_that_fails_ends_the_answer_with_content_filter(client: openai.OpenAI) -> None:
-    answer = client.chat.completions.create(model="endcloud", messages=[{"role": "user", "content": "坏词"}])
-    assert answer.choices[0].finish_reason == "content_filter"
-    assert answer.choices[0].message.content == "满59元包邮，"
+def test_a_clause_that_fails_ends_a_stream_and_gives_way_in_a_plain_call(client: openai.OpenAI, served: Served) -> None:
+    asked: list[Any] = [{"role": "user", "content": "坏词"}]
+    chunks = list(client.chat.completions.create(model="endcloud", messages=asked, stream=True))
+    assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks) == "满59元包邮，"
+    assert chunks[-1].choices[0].finish_reason == "content_filter"
+    raw = client.chat.completions.with_raw_response.create(model="endcloud", messages=asked)
+    [choice] = raw.parse().choices
+    assert (choice.message.content, choice.finish_reason) == ("云端的回答", "stop")
+    turns = served.service.conversations.turns(raw.headers["x-endcloud-conversation"])
+    assert [turn.text for turn in turns] == ["坏词", "云端的回答"], "nothing was shown of the reply that failed"
+
+
+def test_a_stop_text_ends_the_turn_that_is_kept_and_is_paid_for(client: openai.OpenAI, served: Served) -> None:
+    for stream in (False, True):
+        raw = client.chat.completions.with_raw_response.create(
+            model="endcloud", messages=ASKED, stop="不满", stream=stream, stream_options={"include_usage": True}
+        )
+        usage = list(raw.parse())[-1].usage if stream else raw.parse().usage  # type: ignore[union-attr]
+        turn = served.service.conversations.turn(raw.headers["x-endcloud-turn"])
+        assert turn is not None and (turn.text, turn.finish) == ("亲，满59元包邮，", "stop")
+        assert usage.completion_tokens == turn.tokens.completion > 0
+
+
+@pytest.mark.parametrize(
+    ("words", "waiting", "present"),
+    [("在吗", "已经为您呼叫人工客服", "正在为您服务"), ("Hello?", "has been called", "looking after you")],
+)
+@pytest.mark.parametrize("stream", [False, True])
+def test_whoever_writes_while_a_person_is_expected_or_there_reads_so(
+    served: Served, words: str, waiting: str, present: str, stream: bool
+) -> None:
+    with served.client("customer") as client, served.client("agent") as agent:
+
+        def says(text: str, **more: Any) -> tuple[httpx.Response, str]:
+            body = {"messages": [{"role": "user", "content": text}], "stream": stream} | more
+            headers = {"x-endcloud-conversation": "c"}
+            response = client.post("/v1/chat/completions", json=body, headers=headers)
+            lines = [line.removeprefix("data: ") for line in response.text.splitlines() if line.startswith("data: {")]
+            parts = [json.loads(line)["choices"][0].get("delta", {}) for line in lines]
+            text = "".join(part.get("content", "") for part in parts)
+            return response, text if stream else response.json()["choices"][0]["message"]["content"]
+
+        assert "正在为您转接" in says("转人工")[1]
+        response, said = says(words)
+        assert waiting in said and response.headers["x-endcloud-route"] == "human"
+        assert agent.post("/console/conversations/c/claim").status_code == 200
+        response, said = says(words)
+        assert present in said and response.headers["x-endcloud-route"] == "human"
+        kept = [turn.speaker for turn in served.service.conversations.turns("c")]
+        assert kept == ["customer", "shop", "customer", "customer"], "the agent's page needs no such sentence"
+        assert "没有保存" in says("转人工", store=False)[1], "nobody can be called to what is not kept"
 
 
 def test_stop_texts_and_token_limits_are_kept(client: openai.OpenAI, served: Served) -> None:

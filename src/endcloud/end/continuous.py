@@ -27,7 +27,8 @@ class Row:
     """A reply being drawn: its ids without the stop token, and what is known about each token drawn.
 
     `logprobs` holds the log-probability of each token under the model itself (temperature and top-p aside), the
-    stop token among them; `margins` how far the likeliest token was above the second, in nats.
+    stop token among them; `margins` how far the likeliest token was above the second, in nats. `cached` counts the
+    tokens of the prompt that an earlier one had begun with and that were not read again.
     """
 
     prompt: Sequence[int]
@@ -37,6 +38,7 @@ class Row:
     ids: list[int] = field(default_factory=list)
     logprobs: list[float] = field(default_factory=list)
     margins: list[float] = field(default_factory=list)
+    cached: int = 0
     finish: Finish | None = None
 
     @property
@@ -87,7 +89,8 @@ class ContinuousBatch:
         for row in rows:
             known = self.prefixes.longest(row.resident.version, row.prompt) if self._keeps else None
             self._slots.add([stretch for stretch in (row.resident.front, known) if stretch is not None])
-            missing.append(list(row.prompt[known.columns if known else 0 :]))
+            row.cached = known.columns if known else 0
+            missing.append(list(row.prompt[row.cached :]))
         self.rows += rows
         self._forward(first, missing)
 

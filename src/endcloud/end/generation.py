@@ -163,7 +163,7 @@ class LocalEndModel:
             finish=row.finish or "length",
             confidence=row.confidence,
             seconds=seconds,
-            tokens=Tokens(len(row.prompt), len(row.ids)),
+            tokens=Tokens(len(row.prompt), len(row.ids), row.cached),
         )
 
 
@@ -184,15 +184,14 @@ class _Text:
             for logprob, margin in zip(row.logprobs[self._told : drawn], row.margins[self._told : drawn], strict=True)
         )
         self._told = drawn
+        tokens = Tokens(len(row.prompt), len(ids), row.cached)
         if ended:
-            return Delta(
-                self._shared.format.text_of(ids)[len(self._sent) :], row.finish, Tokens(len(row.prompt), len(ids)), news
-            )
+            return Delta(self._shared.format.text_of(ids)[len(self._sent) :], row.finish, tokens, news)
         text = self._shared.format.text_so_far(settled(ids, self._shared.byte_ids)).rstrip("\ufffd")
         if not text.startswith(self._sent):
-            return Delta("", drawn=news)
+            return Delta("", None, tokens, news)
         piece, self._sent = text[len(self._sent) :], text
-        return Delta(piece, drawn=news)
+        return Delta(piece, None, tokens, news)
 
 
 def settled(ids: Sequence[int], byte_ids: frozenset[int]) -> Sequence[int]:

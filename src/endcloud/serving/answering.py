@@ -15,6 +15,7 @@ from typing import Protocol
 from endcloud.protocols import Clock, Desk, Feedbacks
 from endcloud.serving import intents, signs
 from endcloud.serving.context import said_before
+from endcloud.serving.delivery import Delivery
 from endcloud.serving.events import Began, Called, Event, Piece, Said
 from endcloud.serving.office import OfficeHours
 from endcloud.serving.record import Record
@@ -66,7 +67,7 @@ class Answering:
     parts: Parts
 
     async def answer(
-        self, customer: str, query: Turn, earlier: tuple[Turn, ...] = (), sampling: Sampling | None = None
+        self, customer: str, query: Turn, earlier: tuple[Turn, ...] = (), delivery: Delivery = Delivery()
     ) -> AsyncGenerator[Event]:
         """What happens until the answer is whole; an answer that was given before is told once more."""
         turns = await self.parts.record.turns(query.conversation)
@@ -79,15 +80,14 @@ class Answering:
         if any(turn.speaker == "human" for turn in turns[at + 1 :]):
             return  # sent again: a person has dealt with it since
         before = (*earlier, *said_before(turns, query.id)[-_CONTEXT_TURNS:])
-        async with aclosing(self._reacted(customer, query, before, sampling)) as events:
+        async with aclosing(self._reacted(customer, query, before, delivery)) as events:
             async for event in events:
                 yield event
 
-    async def talk(
-        self, customer: str, query: Turn, before: tuple[Turn, ...], sampling: Sampling | None = None
-    ) -> Talk:
+    async def talk(self, customer: str, query: Turn, before: tuple[Turn, ...], delivery: Delivery = Delivery()) -> Talk:
         """A query as the router takes it, with what is known of the customer."""
-        knowledge, talk = self.parts.knowledge, Talk(query, before, sampling=sampling or self.parts.sampling)
+        knowledge, sampling = self.parts.knowledge, delivery.sampling or self.parts.sampling
+        talk = Talk(query, before, sampling=sampling, stops=delivery.stops, whole=delivery.whole)
         if not customer:
             return talk
         about = await asyncio.to_thread(knowledge.about, customer, query.text)
@@ -105,7 +105,7 @@ class Answering:
             await asyncio.to_thread(self.parts.knowledge.hear, customer, query)
 
     async def _reacted(
-        self, customer: str, query: Turn, before: tuple[Turn, ...], sampling: Sampling | None
+        self, customer: str, query: Turn, before: tuple[Turn, ...], delivery: Delivery
     ) -> AsyncGenerator[Event]:
         """A person where one is there, on the way or wanted; else what the models say."""
         handoff = await asyncio.to_thread(self.parts.desk.of, query.conversation)
@@ -124,7 +124,7 @@ class Answering:
             async for event in self._call(query, reason):
                 yield event
             return
-        talk = await self.talk(customer, query, before, sampling)
+        talk = await self.talk(customer, query, before, delivery)
         async with aclosing(self._routed(replace(talk, told=told))) as events:
             async for event in events:
                 yield event

@@ -14,6 +14,11 @@ from typing import Protocol
 
 from endcloud.facts import unsupported
 
+_ADDRESS = re.compile(
+    r"(?:(?:(?:亲爱的|尊敬的)(?:顾客|客户|朋友|亲)?|亲|[您你]好|hello|hi|dear(?:\s+customer)?)[呀哦哈啊~～]*[，,、！!。.\s]*)+",
+    re.IGNORECASE,
+)
+"""Words that only address the customer: 亲，您好！"""
 _CLAUSE_END = re.compile(r"[。！？!?；;\n…]+[”’」』）)\"']*|[，、:：](?!\d)|,(?!\d)")
 
 
@@ -66,19 +71,24 @@ class StatedFacts:
 
 
 class Release:
-    """One reply on its way out. `sources` are the texts whose facts it may repeat."""
+    """One reply on its way out. `sources` are the texts whose facts it may repeat.
 
-    def __init__(self, checks: Sequence[Check], sources: Sequence[str]) -> None:
+    What only addresses the customer is no clause: shown alone, before a clause that fails, it would be all that they
+    read. A `whole` reply is let out at its end, and nothing of it before.
+    """
+
+    def __init__(self, checks: Sequence[Check], sources: Sequence[str], *, whole: bool = False) -> None:
         self._checks = checks
         self._sources = sources
+        self._whole = whole
         self._waiting = ""
         self.shown = ""
 
     def feed(self, piece: str, *, last: bool = False) -> str:
         """What can be shown now: whole clauses, and at the end the rest. Raises Withheld where a check fails."""
         self._waiting += piece
-        end = len(self._waiting) if last else _last_clause_end(self._waiting)
-        if not end:
+        end = len(self._waiting) if last else 0 if self._whole else _last_clause_end(self._waiting)
+        if not end or (not last and not self.shown and _ADDRESS.fullmatch(self._waiting[:end])):
             return ""
         clause, self._waiting = self._waiting[:end], self._waiting[end:]
         for check in self._checks:

@@ -39,6 +39,18 @@ class Wording:
     """What the service itself says; the settings may change every sentence."""
 
     caution: str = "亲，这个问题我不太有把握，怕答错了误导您。您可以换个说法再问一次，或回复“转人工”请客服确认。"
+    waiting: tuple[str, str] = (
+        "亲，已经为您呼叫人工客服，请稍候；您的话都记下了，客服会在这段对话里回复您。",
+        "A person has been called and will soon be with you; your words are kept, and answered in this conversation.",
+    )
+    present: tuple[str, str] = (
+        "亲，人工客服正在为您服务，您的话已经送到，客服会在这段对话里回复您。",
+        "A person is looking after you; your words have reached them, and they will answer in this conversation.",
+    )
+    unkept: tuple[str, str] = (
+        "亲，这段对话没有保存，无法为您转接人工客服；请在会保存的对话里再说一次“转人工”。",
+        "This conversation is not kept, so nobody can be called to it; please ask for a person in one that is.",
+    )
     calling: str = "好的亲，正在为您转接人工客服，请稍候。"
     closed: str = "亲，现在不是人工客服的工作时间（{hours}）。您的问题已经记下，客服上班后会在这里回复您。"
     picture: str = "亲，我暂时看不了图片，请用文字描述一下，或回复“转人工”请客服查看。"
@@ -50,7 +62,7 @@ class Talk:
 
     `about` are lines for the end model's prompt only: they never go to a cloud. Nor do `recalled`, turns of earlier
     conversations; what was true then is no source of facts now. `told` are texts whose facts a reply may repeat,
-    such as what a lookup gave.
+    such as what a lookup gave. `stops` and `whole` are as the caller wants it (`serving.delivery`).
     """
 
     query: Turn
@@ -59,6 +71,8 @@ class Talk:
     told: tuple[str, ...] = ()
     sampling: Sampling = field(default_factory=Sampling)
     recalled: tuple[Turn, ...] = ()
+    stops: tuple[str, ...] = ()
+    whole: bool = False
 
     @property
     def messages(self) -> tuple[Message, ...]:
@@ -172,7 +186,7 @@ class Router:
         if _was_unsure(talk.before):
             yield NeedsPerson(f"not sure twice: {reason}")
         else:
-            yield Said(self._caution(talk, reason))
+            yield Said(self.caution(talk, reason))
 
     async def take_over(self, talk: Talk, reason: str) -> AsyncGenerator[Event]:
         """The cloud's answer to a query, whatever the end model said of it: offered after a thumbs-down."""
@@ -207,9 +221,9 @@ class Router:
 
     async def _end(self, talk: Talk, reason: str) -> AsyncGenerator[Event]:
         route, query = self.end().met_in(talk.query.conversation), talk.query.text
-        release = Release(self.checks, talk.sources)
+        release = Release(self.checks, talk.sources, whole=talk.whole)
         reason = FROM_MEMORY if talk.private else reason
-        reply = Reply(new_id("t"), talk.query, "end", route.version, release, self.clock, reason)
+        reply = Reply(new_id("t"), talk.query, "end", route.version, release, self.clock, reason, talk.stops)
         judge = Judge(query, route.confidence, route.nearness(query), route.relevance)
         async with aclosing(speak(route.model.stream(self._asked(talk)), reply, judge)) as events:
             async for event in events:
@@ -218,8 +232,8 @@ class Router:
     async def _cloud(self, talk: Talk, reason: str) -> AsyncGenerator[Event]:
         assert self.cloud.model is not None
         request = Request(talk.shareable, purpose="takeover", conversation=talk.query.id, sampling=talk.sampling)
-        release = Release(self.checks, talk.sources)
-        reply = Reply(new_id("t"), talk.query, "cloud", self.cloud.model.name, release, self.clock, reason)
+        release = Release(self.checks, talk.sources, whole=talk.whole)
+        reply = Reply(new_id("t"), talk.query, "cloud", self.cloud.model.name, release, self.clock, reason, talk.stops)
         try:
             async with aclosing(speak(self.cloud.model.stream(request), reply)) as events:
                 async for event in events:
@@ -230,7 +244,8 @@ class Router:
             raise Unfit(f"cloud: {unfit}") from unfit
         self.cloud.breaker.succeeded()
 
-    def _caution(self, talk: Talk, reason: str) -> Turn:
+    def caution(self, talk: Talk, reason: str) -> Turn:
+        """What a customer reads where nobody is sure enough."""
         return self._ready(talk, self.wording.caution, f"{CAUTION}{reason}")
 
     def _as_told(self, talk: Talk) -> Turn:

@@ -11,7 +11,7 @@ its own.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from endcloud.protocols import Expense
@@ -41,7 +41,8 @@ class AnswerPrice:
         """What the cloud would have taken for the answer that the end model gave."""
         if self.mean is not None:
             return self.mean
-        return self.price(reply.tokens) if self.price is not None else 0.0
+        # Without what the end model had read before: a cloud has a cache of its own, or none.
+        return self.price(replace(reply.tokens, cached=0)) if self.price is not None else 0.0
 
 
 def answer_price(replies: Sequence[Turn], price: Callable[[Tokens], float] | None) -> AnswerPrice:

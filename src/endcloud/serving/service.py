@@ -8,6 +8,7 @@ and is on disk before it is told as a whole (`serving.record`). Who answers: `se
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -17,13 +18,16 @@ from endcloud.protocols import Clock, Conversations, Desk, Feedbacks
 from endcloud.serving import intents
 from endcloud.serving.answering import Answering, Knowledge
 from endcloud.serving.context import said_before
+from endcloud.serving.delivery import Delivery
 from endcloud.serving.events import Began, Called, Event, Piece, Said
 from endcloud.serving.feed import Feed
 from endcloud.serving.floor import Floor
 from endcloud.serving.office import OfficeHours
 from endcloud.serving.record import Record
-from endcloud.serving.router import NeedsPerson, Router, Talk, new_id
+from endcloud.serving.router import NeedsPerson, Router, new_id
 from endcloud.types import Exchange, Feedback, FeedbackKind, Handoff, Sampling, Turn
+
+_HANZI = re.compile(r"[\u3400-\u9fff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +67,7 @@ class Service:
         text: str,
         *,
         turn: str = "",
-        sampling: Sampling | None = None,
+        delivery: Delivery = Delivery(),
         earlier: tuple[Turn, ...] = (),
     ) -> AsyncGenerator[Event]:
         """A customer says something; yields what happens until the answer is whole, the words on disk first.
@@ -79,7 +83,7 @@ class Service:
             query = said if await self.record.keep(said) else await self._known(said)
             yield Said(query)
             await free.wait()
-            answer = self._answering.answer(visitor.customer, query, earlier, sampling)
+            answer = self._answering.answer(visitor.customer, query, earlier, delivery)
             async with aclosing(answer) as events:
                 async for event in events:
                     yield event
@@ -96,13 +100,31 @@ class Service:
         for turn in (query, excuse):
             yield await self.record.kept(Said(turn))
 
-    async def answer_unkept(self, query: str, earlier: tuple[Turn, ...], sampling: Sampling) -> AsyncGenerator[Event]:
-        """Answers without keeping a word: for a client's own chores, such as finding a title for a conversation."""
-        talk = Talk(Turn(new_id("t"), "", "customer", query, self.clock.now()), earlier, (), (), sampling)
+    async def answer_unkept(
+        self, query: str, earlier: tuple[Turn, ...], delivery: Delivery = Delivery(), *, chore: bool = False
+    ) -> AsyncGenerator[Event]:
+        """Answers without keeping a word, as a caller wishes, or for a client's own `chore`, such as finding a title.
+
+        Nobody can be called to what is not kept; whoever asks for a person is told so.
+        """
+        asked = Turn(new_id("t"), "", "customer", query, self.clock.now())
+        talk = await self._answering.talk("", asked, earlier, delivery)
+        if not chore and intents.asks_for_a_person(query):
+            yield Said(self._notice(asked, self.router.wording.unkept))
+            return
         async with aclosing(self.router.answer(talk)) as events:
             async for event in events:
-                if not isinstance(event, NeedsPerson):
-                    yield event
+                if isinstance(event, NeedsPerson):
+                    event = Said(self.router.caution(talk, event.reason))
+                yield event
+
+    async def with_a_person(self, query: Turn) -> Turn:
+        """The sentence for a query that no model answers, since a person is on the way or there. It is not kept: a page
+        shows where the hand-over stands, and only a caller who sees one answer a question needs to be told so."""
+        handoff = await asyncio.to_thread(self.desk.of, query.conversation)
+        wording = self.router.wording
+        expected = handoff is not None and handoff.stage == "waiting"
+        return self._notice(query, wording.waiting if expected else wording.present)
 
     async def history(self, visitor: Visitor, conversation: str, after: str = "") -> list[Turn]:
         """What was said, for whom it belongs to. Raises AccessError for anybody else."""
@@ -216,6 +238,11 @@ class Service:
         return Exchange(query, reply, said_before(turns[:at], query.id))
 
     # -- within ----------------------------------------------------------------------------------------------
+
+    def _notice(self, query: Turn, sentence: tuple[str, str]) -> Turn:
+        """What the service itself says: the first sentence to a query in Chinese, the other (English) to any else."""
+        text = sentence[0 if _HANZI.search(query.text) else 1]
+        return Turn(new_id("t"), query.conversation, "shop", text, self.clock.now(), query.id, "human")
 
     async def _known(self, said: Turn) -> Turn:
         """The customer's turn that has this id already; raises ConflictError where somebody else said it."""

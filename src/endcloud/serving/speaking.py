@@ -1,6 +1,8 @@
 """One reply of a model on its way to the customer: held back until it is judged, let out clause by clause, counted.
 
 A reply that fails before a word was shown is as if it had never been; of one that fails later, what was shown stays.
+One that meets a stop text has ended there, and what its model says on is not shown; a model that tells only at its end
+what it took is heard to its end.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from typing import Literal
 from endcloud.errors import EndcloudError
 from endcloud.protocols import Clock
 from endcloud.serving.confidence import Confidence, Evidence
+from endcloud.serving.delivery import Stops
 from endcloud.serving.events import Began, Event, Piece, Said
 from endcloud.serving.release import Release, Withheld
 from endcloud.types import Delta, Drawn, Finish, Tokens, Turn
@@ -29,15 +32,24 @@ async def speak(deltas: AsyncIterator[Delta], reply: Reply, judge: Judge | None 
     try:
         async for delta in deltas:
             reply.hear(delta)
+            if reply.stopped():
+                if reply.counted:
+                    break
+                continue
             text = delta.text if judge is None else judge.hear(delta)
             if text is None:
                 continue
             reply.probability = judge.probability if judge else None
             for event in reply.let_out(text, delta.finish):
                 yield event
-        if not reply.shown.strip():
+            if reply.stopped() and reply.counted:
+                break
+        if not reply.shown.strip() and not reply.stopped():
             raise Unfit("the reply is empty")
     except (Withheld, Unfit, EndcloudError) as failure:
+        if reply.stopped() and isinstance(failure, EndcloudError):  # it had ended: nobody waits for what broke off
+            yield Said(reply.turn(reply.finish))
+            return
         reason = str(failure) if isinstance(failure, (Withheld, Unfit)) else f"failed with {type(failure).__name__}"
         if reply.shown.strip():
             yield Said(reply.turn("content_filter", reason))
@@ -89,9 +101,11 @@ class Reply:
         release: Release,
         clock: Clock,
         reason: str,
+        stops: tuple[str, ...] = (),
     ) -> None:
         self._id, self._query, self._route, self._version = name, query, route, version
         self._release, self._clock, self._reason = release, clock, reason
+        self._stops = Stops(stops)
         self._began = time.monotonic()
         self._first = 0.0
         self._tokens = Tokens()
@@ -102,14 +116,27 @@ class Reply:
     def shown(self) -> str:
         return self._release.shown
 
+    def stopped(self) -> bool:
+        """Whether a stop text was met."""
+        return self._stops.met
+
+    @property
+    def counted(self) -> bool:
+        """Whether it is known what the reply took."""
+        return self._tokens != Tokens()
+
     def hear(self, delta: Delta) -> None:
         self._tokens = delta.tokens or self._tokens
-        self.finish = delta.finish or self.finish
+        if not self.stopped():
+            self.finish = delta.finish or self.finish
 
     def let_out(self, text: str, finish: Finish | None) -> list[Event]:
         """The pieces that may be shown; raises Withheld where a check fails."""
         fresh = not self.shown
-        piece = self._release.feed(text, last=finish is not None)
+        text = self._stops.feed(text, last=finish is not None)
+        if self.stopped():
+            self.finish = "stop"
+        piece = self._release.feed(text, last=self.stopped() or finish is not None)
         if not piece:
             return []
         conversation = self._query.conversation

@@ -2,8 +2,9 @@
 
 A call is a query with the history that the client keeps; with the header `x-endcloud-conversation` it goes on with a
 conversation that is kept here. Nothing is sent before the first words are checked, so the headers can name the
-route and the version that answers. One call is one reply: where it is cut short by a check it ends with
-`content_filter`, and what the next route would say is asked for by asking again.
+route and the version that answers. One call is one reply. A plain one shows nothing before it is whole, so a route
+whose reply fails a check gives way to the next; a stream that is cut short by a check ends with `content_filter`, and
+what the next route would say is asked for by asking again.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any
 from fastapi import Request
 from fastapi.responses import JSONResponse, Response
 
+from endcloud.serving.delivery import Delivery, Stops
 from endcloud.serving.events import Began, Event, Piece, Said
 from endcloud.serving.router import new_id
 from endcloud.serving.service import Service, Visitor
@@ -95,13 +97,30 @@ def _events(
         min(usual.max_tokens, body.max_completion_tokens or body.max_tokens or usual.max_tokens),
         body.seed,
     )
+    delivery = Delivery(sampling, body.stops, whole=not body.stream)
     last = body.messages[-1]
     if last.has_picture:
         return service.excuse_picture(visitor, conversation, last.text)
     history = () if known else tuple(_earlier(service, body, conversation))
-    if body.store is False or last.text.startswith(_CHORE):
-        return service.answer_unkept(last.text, history, sampling)
-    return service.ask(visitor, conversation, last.text, sampling=sampling, earlier=history)
+    chore = last.text.startswith(_CHORE)
+    if body.store is False or chore:
+        return service.answer_unkept(last.text, history, delivery, chore=chore)
+    return _never_silent(service, service.ask(visitor, conversation, last.text, delivery=delivery, earlier=history))
+
+
+async def _never_silent(service: Service, events: AsyncGenerator[Event]) -> AsyncGenerator[Event]:
+    """The events; where none is a reply, since a person is called or there, a sentence that says so."""
+    query: Turn | None = None
+    answered = False
+    async with aclosing(events):
+        async for event in events:
+            if isinstance(event, Said) and event.turn.speaker == "customer":
+                query = event.turn
+            else:
+                answered = True
+            yield event
+    if query is not None and not answered:
+        yield Said(await service.with_a_person(query))
 
 
 def _earlier(service: Service, body: CompletionRequest, conversation: str) -> list[Turn]:
@@ -178,8 +197,7 @@ class Completion:
         yield server_sent("[DONE]")
 
     async def _heard(self, events: AsyncGenerator[Event]) -> AsyncGenerator[str]:
-        """The words of the first reply, up to a stop text."""
-        stops = _Stops(self._body.stops)
+        """The words of the first reply."""
         shown = False
         async with aclosing(events):
             async for event in events:
@@ -187,14 +205,12 @@ class Completion:
                     self._route, self._version, self._turn = event.route, event.version, event.turn
                 elif isinstance(event, Piece):
                     shown = True
-                    yield stops.feed(event.text)
+                    yield event.text
                 elif isinstance(event, Said) and event.turn.speaker != "customer":
                     turn = event.turn
                     self._route, self._version, self._turn = turn.route or "", turn.version, turn.id
                     self._finish, self._tokens = turn.finish, turn.tokens
-                    yield ("" if shown else stops.feed(turn.text)) + stops.rest()
-                    return
-                if stops.met:
+                    yield "" if shown else Stops(self._body.stops).feed(turn.text, last=True)
                     return
 
     def _chunk(self, delta: dict[str, str], finish: Finish | None = None) -> bytes:
@@ -212,32 +228,6 @@ class Completion:
             "total_tokens": tokens.prompt + tokens.completion,
             "prompt_tokens_details": {"cached_tokens": tokens.cached},
         }
-
-
-class _Stops:
-    """Cuts words off where a stop text begins; what may be the beginning of one waits."""
-
-    def __init__(self, stops: tuple[str, ...]) -> None:
-        self._stops = stops
-        self._waits = max((len(stop) for stop in stops), default=1) - 1
-        self._waiting = ""
-        self.met = False
-
-    def feed(self, words: str) -> str:
-        if self.met:
-            return ""
-        text = self._waiting + words
-        found = [at for stop in self._stops if (at := text.find(stop)) >= 0]
-        if found:
-            self.met, self._waiting = True, ""
-            return text[: min(found)]
-        keep = min(self._waits, len(text))
-        self._waiting = text[len(text) - keep :]
-        return text[: len(text) - keep]
-
-    def rest(self) -> str:
-        rest, self._waiting = self._waiting, ""
-        return rest
 
 
 def _nothing() -> None:
