@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -233,7 +234,9 @@ def test_a_service_lends_its_memory_and_takes_it_back(evolution: Evolution, monk
         Follower.of(service) as follower,
     ):
         assert list_of(follower)
+        weights_there = weakref.ref(service.base.model)
         with room_beside_the_service(evolution, 1):
+            assert weights_there() is None, "nobody holds the base any more"
             assert "base" not in vars(service) and follower.engine is None
             with pytest.raises(ModelError, match="is away"):
                 list_of(follower)

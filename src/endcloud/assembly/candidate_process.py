@@ -81,15 +81,15 @@ def _work(root: Path, number: int, stage: str, telling: Telling) -> Any:
             return getattr(evolution, stage)(round)
 
 
-def stand_back(nice: int) -> None:
+def stand_back(nice: int, *, own_session: bool = True) -> None:
     """Lowers this process' claim to the processors, and offers it first should memory run out.
 
     Linux shares them out by session first where it groups processes so (sched(7), "autogroup"): a priority within our
-    own session would mean nothing to a service in another, so the session's is lowered too.
+    own session would mean nothing to a service in another, so the session's is lowered too, if it is ours alone.
     """
     if hasattr(os, "setpriority"):
         os.setpriority(os.PRIO_PROCESS, 0, max(nice, os.getpriority(os.PRIO_PROCESS, 0)))
-    for name, value in (("autogroup", nice), ("oom_score_adj", 1000)):
+    for name, value in (("oom_score_adj", 1000), ("autogroup", nice))[: 2 if own_session else 1]:
         with suppress(OSError):  # only Linux has these
             Path(f"/proc/self/{name}").write_text(str(value))
 

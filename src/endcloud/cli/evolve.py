@@ -37,6 +37,7 @@ def evolve(
     console = Console(as_json)
     with Shop.open(shop, console) as opened:
         evolution = _evolution(opened)
+        _stand_back(evolution)
         if watch:
             console.say(
                 f"Looking every {evolution.settings.every_minutes:g} minutes for at least "
@@ -98,6 +99,14 @@ def show(
         console.table("Chosen", ("reply", "times", "weight", "because"), rows)
     for decision in decisions:
         console.text(_decided(decision))
+
+
+def _stand_back(evolution: Evolution) -> None:
+    """Audits score replies in this process: beside a service they must take no more than a training may."""
+    from endcloud.assembly.candidate_process import stand_back
+
+    os.environ["OMP_NUM_THREADS"] = str(evolution.settings.threads)  # torch reads it when it is imported
+    stand_back(evolution.settings.nice, own_session=False)
 
 
 def _evolution(shop: Shop) -> Evolution:
