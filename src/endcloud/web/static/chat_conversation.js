@@ -94,9 +94,7 @@ export class Conversation extends EventTarget {
   }
 
   /** The conversation that was put away last. */
-  get previous() {
-    return this.#space && !this.id ? kept(`${this.#space}:previous`) : null;
-  }
+  get previous() { return this.#space && !this.id ? kept(`${this.#space}:previous`) : null; }
 
   goBack() {
     this.id = this.previous;
@@ -116,24 +114,16 @@ export class Conversation extends EventTarget {
   }
 
   /** Words of this conversation that the service does not have yet. */
-  get unsent() {
-    return this.outbox.items.filter((item) => item.conversation === this.id);
-  }
+  get unsent() { return this.outbox.items.filter((item) => item.conversation === this.id); }
 
-  get draft() {
-    return kept(`${this.#space}:draft`) ?? "";
-  }
+  get draft() { return kept(`${this.#space}:draft`) ?? ""; }
 
-  set draft(text) {
-    if (this.#space) keep(`${this.#space}:draft`, text || null);
-  }
+  set draft(text) { if (this.#space) keep(`${this.#space}:draft`, text || null); }
 
   // -- what is shown -----------------------------------------------------------------------------------------
 
   /** What somebody said, without this page's own notices. */
-  get spoken() {
-    return [...this.turns.values()].filter((turn) => turn.speaker !== "notice");
-  }
+  get spoken() { return [...this.turns.values()].filter((turn) => turn.speaker !== "notice"); }
 
   get withPerson() { return this.handoff?.stage === "claimed"; }
 
@@ -347,9 +337,7 @@ export class Conversation extends EventTarget {
     this.dispatchEvent(new CustomEvent("reset"));
   }
 
-  get loading() {
-    return Boolean(this.id) && !this.#caughtUp && !this.turns.size && this.connection !== "lost";
-  }
+  get loading() { return Boolean(this.id) && !this.#caughtUp && !this.turns.size && this.connection !== "lost"; }
 
   #tell(detail = {}) {
     this.dispatchEvent(new CustomEvent("change", { detail }));
