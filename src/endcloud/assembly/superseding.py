@@ -65,16 +65,13 @@ class Outcome:
     taught: int = 0
     notes: list[str] = field(default_factory=list)
 
-    def figures(self) -> dict[str, Any]:
-        """For a round's row and for `--json`."""
+    def figures(self) -> dict[str, int]:
+        """The numbers, for a round's row and for `--json`."""
         return {
-            "rules changed": [str(change) for change in self.changes],
             "retired": len(self.retired),
             "confirmed by the cloud": self.kept,
             "waiting for a reviewer": self.waiting,
             "lessons on the new rules": self.taught,
-            "notes": self.notes,
-            "which": [sentence(found) for found in self.retired[:_SHOWN]],
         }
 
 
@@ -84,16 +81,22 @@ def sentence(found: Found) -> str:
 
 
 def apply(evolution: Evolution, round: Round) -> dict[str, Any]:
-    """What every round begins with: the owner's edits, then people's corrections; returns its figures."""
+    """What every round begins with: the owner's edits, then people's corrections; returns its figures.
+
+    They say which rules changed and what was retired and why, the first of it by name.
+    """
     from endcloud.assembly.correcting import correct
 
     outcome = carry_out(evolution, round.number)
     found = correct(evolution, round)
-    figures = outcome.figures() if outcome.changes or outcome.notes else {}
-    if found:
-        figures["replaced by corrections"] = len(found)
-        figures["which"] = [*figures.get("which", []), *map(sentence, found)][:_SHOWN]
-    return figures
+    numbers = outcome.figures() | {"replaced by corrections": len(found)}
+    figures = {
+        "a newer truth": {name: number for name, number in numbers.items() if number},
+        "rules changed": [str(change) for change in outcome.changes],
+        "no longer true": [sentence(one) for one in (*outcome.retired, *found)][:_SHOWN],
+        "notes on the rules": outcome.notes,
+    }
+    return {name: value for name, value in figures.items() if value}
 
 
 def carry_out(evolution: Evolution, round: int, *, whatever_is_gone: bool = False) -> Outcome:

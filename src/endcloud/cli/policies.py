@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -48,7 +49,11 @@ def diff(
             _would(console, superseding.pending(evolution))
             return
         outcome = superseding.carry_out(evolution, _round(evolution), whatever_is_gone=all_gone)
-    console.result(outcome.figures() | {"which": [superseding.sentence(one) for one in outcome.retired]})
+    console.result(
+        {"rules changed": [str(change) for change in outcome.changes]}
+        | outcome.figures()
+        | {"items": [_as_json(found) for found in outcome.retired], "notes": outcome.notes}
+    )
     for note in outcome.notes:
         console.complain(note)
     if outcome.notes and not outcome.changes:
@@ -72,8 +77,9 @@ def history(shop: ShopOption = HERE, as_json: JsonOption = False) -> None:
 
     console = Console(as_json)
     with Shop.open(shop, console) as opened:
-        rows = _history(_evolution(opened))
-    console.result({"rules": rows})
+        evolution = _evolution(opened)
+        rows, corrected = _history(evolution), _corrected(evolution)
+    console.result({"rules": rows, "corrections": corrected})
     if not rows:
         console.text(f"No rules were recorded yet; `endcloud teach`, `serve` and `evolve --shop {shop}` record them.")
         return
@@ -82,6 +88,8 @@ def history(shop: ShopOption = HERE, as_json: JsonOption = False) -> None:
         for row in rows
     ]
     console.table("Rules", ("number", "since", "lines", "what changed", "retired"), shown)
+    if corrected:
+        console.text(f"{len(corrected)} more were replaced by people's corrections.")
     console.text("With --json every retired item is named, with its reason.")
 
 
@@ -160,6 +168,11 @@ def _history(evolution: Evolution) -> list[dict[str, Any]]:
         )
         before = text.lines
     return rows
+
+
+def _corrected(evolution: Evolution) -> list[dict[str, Any]]:
+    """What people's corrections replaced."""
+    return [asdict(one) for one in evolution.retirements.all() if not one.by.startswith(_EDIT)]
 
 
 def _round(evolution: Evolution) -> int:

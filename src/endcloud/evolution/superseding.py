@@ -31,7 +31,9 @@ _SURELY_ABOUT = 0.3  # likeness from which an item is about a rule although it s
 _SAME_QUESTION = 0.9  # likeness from which two questions are one
 _VERY_SAME = 0.999
 _NEARLY = 0.5  # share of the nearest line's likeness from which another line may as well be the one
+_WORDS = re.compile(r"[一-鿿a-z]")
 _HAN = re.compile(r"[一-鿿]{2}")
+_PARTICLES = frozenset("哦呢吧啊呀吗嘛啦哈亲的了")
 _MANNER = frozenset(
     " #元天小时的了吗呢啊呀吧哦么嘛是我你您他她它们这那和与或就都也还要请亲哈给到后内在有可以能什怎多少几问一下谢店家"
 )
@@ -178,14 +180,13 @@ def stated_of_the_removed(reply: str, change: Change) -> list[Fact | str]:
 
 
 def still_true(found: Found, now: str) -> bool:
-    """Whether a doubtful item agrees with what the cloud answers to its question `now`."""
+    """Whether what the cloud answers to a doubtful item's question `now` says again what made it doubtful."""
     if found.finding == "untrue":
         return False
     reply = found.item.reply
-    taken_back = {str(fact) for fact in stated_of_the_removed(reply, found.change)}
-    confirmed = {str(fact) for fact in _stated(now)}
-    names = {word for word in taken_back if word in normalise(now)}
-    return taken_back <= confirmed | names and not contradictions(reply, now) and not contradictions(now, reply)
+    said = {*stated_of_the_removed(reply, found.change), *contradictions(reply, found.change.new)}
+    confirmed = {one for one in said if (one in normalise(now) if isinstance(one, str) else one in _stated(now))}
+    return said == confirmed and not contradictions(reply, now) and not contradictions(now, reply)
 
 
 def _stated(reply: str) -> frozenset[Fact]:
@@ -213,21 +214,26 @@ def _numberless(text: str) -> str:
 
 
 def _names_gone(change: Change) -> set[str]:
-    """The words of the old text that an edit struck out, as pairs of characters; a name's own, such as a courier's."""
+    """The name that an edit put another one in the place of, such as a courier's, as pairs of characters.
+
+    Where more than one place of a sentence reads otherwise it was worded anew, and nobody can tell names from words.
+    """
     old, new = normalise(change.old), normalise(change.new)
-    if not new:
-        return set()  # a whole rule was struck out: its facts count, not each of its words
-    gone: set[str] = set()
-    for kind, start, end, *_ in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
-        if kind in ("replace", "delete"):  # of 您承担 → 我们承担 only 您 was struck out: it is seen by its neighbours
-            gone |= _telling(old[start:end], new) or _telling(old[max(0, start - 1) : end + 1], new)
-    return gone
+    steps = SequenceMatcher(None, old, new, autojunk=False).get_opcodes()
+    edits = [
+        step for step in steps if step[0] != "equal" and _WORDS.search(old[step[1] : step[2]] + new[step[3] : step[4]])
+    ]
+    if len(edits) != 1 or not new or edits[0][0] == "insert":
+        return set()
+    _, start, end, *_ = edits[0]  # of 您承担 → 我们承担 only 您 was struck out: it is seen by its neighbours
+    return _telling(old[start:end], new) or _telling(old[max(0, start - 1) : end + 1], new)
 
 
 def _telling(piece: str, new: str) -> set[str]:
     """The pairs of characters of `piece` that say something and that the new text lacks."""
     pairs = set(map("".join, pairwise(piece)))
-    return {pair for pair in pairs if _HAN.fullmatch(pair) and pair not in new and not set(pair) <= _MANNER}
+    said = {pair for pair in pairs if _HAN.fullmatch(pair) and pair not in new}
+    return {pair for pair in said if not set(pair) <= _MANNER and not _PARTICLES & set(pair)}
 
 
 def _words(line: str) -> str:

@@ -3,7 +3,7 @@
 
 import { lines } from "./charts.js";
 import { api, blank, element, language, moment, notice, sentence } from "./staff.js";
-import { figureIn, reasonIn } from "./words_evolution.js";
+import { figureIn, reasonIn, retiredIn } from "./words_evolution.js";
 
 const STAGES = ["audit", "watch", "select", "label", "train", "gate", "promote"];
 const PARTS = ["new", "golden", "old"];
@@ -162,6 +162,7 @@ export class Evolution {
       element("h1", {}, t("roundTitle", { number: round.number }), " ", this.#outcome(round)),
       round.reason ? element("p", {}, round.reason) : null,
       this.#steps(round),
+      this.#newerTruth(round.figures.audit ?? {}),
       ...decisions.map((one) => this.#decision(one)),
       gate ? this.#examples(gate.pairs) : null,
       this.#chosen(choices));
@@ -186,6 +187,18 @@ export class Evolution {
       const wide = typeof value === "object" || String(value).length > 16 ? "wide" : "";
       return [element("dt", { class: wide }, figureIn(language, name)), element("dd", { class: wide }, typeof value === "object" ? group(value) : plain(value))];
     }));
+  }
+
+  /** The rules that the owner has edited, and what of the older material holds no more. */
+  #newerTruth(figures) {
+    const { t } = this;
+    const list = (name) => (figures[name] ?? []).map((one) => element("li", {}, retiredIn(language, one)));
+    const [changed, gone, notes] = ["rules changed", "no longer true", "notes on the rules"].map(list);
+    if (!changed.length && !gone.length && !notes.length) return null;
+    return element("section", { class: "card" }, element("h2", {}, t("newerTruth")), element("p", { class: "soft small" }, t("newerTruthWhy")),
+      changed.length ? element("ul", { class: "rules" }, ...changed) : null,
+      notes.length ? element("ul", { class: "rules" }, ...notes) : null,
+      gone.length ? element("details", {}, element("summary", {}, t("noLongerTrue", { count: gone.length })), element("ul", { class: "small" }, ...gone)) : null);
   }
 
   #decision(decision) {

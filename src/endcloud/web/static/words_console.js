@@ -64,6 +64,7 @@ export default {
     "gate part": "题目", "gate n": "题数", "gate active": "现役", "gate candidate": "候选", "gate wrongFacts": "事实有误", "gate difference": "差", "gate interval": "95 % 区间",
     "part new": "新问题（留出）", "part golden": "标准题", "part old": "旧知识", sideBySide: "同一个问题，两个版本", sideBySideWhy: "差别最大的题目排在前面；数字是这条回复的得分。",
     "side active": "现役版本", "side candidate": "候选版本", "side reference": "参考答案",
+    newerTruth: "新的说法为准", newerTruthWhy: "店主改了店规，或有人纠正了回复：与之不符的旧材料一律作废，完整名单见 endcloud policies history。", noLongerTrue: "作废的材料（列出 {count} 条）",
     chosen: "挑出的 {count} 条", chosenWhy: "按重要程度排列：同样的问题错得越多越靠前，每位客人、每个问题、每小时都有上限。", noneChosen: "这一轮没有挑出回复",
     "chosen question": "问题", "chosen poor": "当时的回复", "chosen taught": "应学的回复", "chosen times": "次数", "chosen why": "原因", notTaught: "没有可用的答案", heldOut: "留作考题",
 
@@ -133,6 +134,7 @@ export default {
     "gate part": "Questions", "gate n": "Number", "gate active": "Active", "gate candidate": "Candidate", "gate wrongFacts": "Wrong facts", "gate difference": "Difference", "gate interval": "95 % interval",
     "part new": "New (held out)", "part golden": "Golden set", "part old": "Known before", sideBySide: "One question, two versions", sideBySideWhy: "The largest differences first; the number is the score of that reply.",
     "side active": "Active version", "side candidate": "Candidate", "side reference": "Reference",
+    newerTruth: "A newer truth", newerTruthWhy: "The rules were edited, or a person corrected a reply: older material that says otherwise is retired. endcloud policies history names all of it.", noLongerTrue: "Retired ({count} of it listed)",
     chosen: "{count} chosen", chosenWhy: "Weightiest first: what fails often comes first, and no customer, question or hour can fill a round.", noneChosen: "This round chose no reply",
     "chosen question": "Question", "chosen poor": "What was said", "chosen taught": "What is learned", "chosen times": "Times", "chosen why": "Because", notTaught: "No usable answer", heldOut: "held out",
 
