@@ -17,7 +17,7 @@ from endcloud.scoring.pictures import Picture, Theme, styles
 from endcloud.simulation.records import Run
 from endcloud.simulation.schedule import Schedule
 
-_WIDTH, _PANEL, _GAP = 8.2, 1.75, 0.62
+_WIDTH, _PANEL, _GAP, _HEAD = 8.2, 1.75, 0.62, 1.4
 _WINDOW = 120
 """Questions over which a share of right replies is smoothed."""
 
@@ -67,16 +67,16 @@ def _panels(
 ) -> Picture:
     """Panels above each other over the same questions, a line an arm, with the events of the course behind them."""
     arms = list(dict.fromkeys(run.arm for run in runs))
-    size = (_WIDTH + inches(arms) + 0.5, 1.25 + len(panels) * (_PANEL + _GAP))
+    size = (_WIDTH + inches(arms) + 0.5, _HEAD + len(panels) * (_PANEL + _GAP))
 
     def draw(figure: Figure, theme: Theme, letter: Lettering) -> None:
         heading(figure, theme, title, subtitle)
         looks = styles(arms, "no evolution", theme)
         for place, (label, lines) in enumerate(panels):
-            bottom = size[1] - 1.25 - place * (_PANEL + _GAP) - _PANEL
+            bottom = size[1] - _HEAD - place * (_PANEL + _GAP) - _PANEL
             axes = figure.add_axes(within(size, 0.75, bottom, _WIDTH - 1.0, _PANEL))
             frame(axes, theme)
-            axes.set_title(label, loc="left", fontsize=11, color=theme.ink)
+            axes.set_title(label, loc="left", fontsize=11, color=theme.ink, pad=6 if place else 18)
             axes.set_xlim(0, schedule.questions)
             if shares:
                 axes.set_ylim(0, 1.04)
@@ -118,8 +118,8 @@ def _mark_versions(axes: Axes, theme: Theme, runs: Sequence[Run], arm: str, line
     """A mark on the line of the arm, of each seed, where a round promoted or rolled back."""
     for run in runs:
         for one in run.rounds if run.arm == arm else ():
-            if one.outcome in ("promoted", "rolled back"):
-                height = float(np.interp(one.at, *line)) if len(line[0]) else 0.0
+            if one.outcome in ("promoted", "rolled back") and len(line[0]) and one.at >= line[0][0]:
+                height = float(np.interp(one.at, *line))
                 axes.plot(
                     [one.at], [height], marker="^" if one.outcome == "promoted" else "v", ms=7, color=colour,
                     mec=theme.paper, mew=0.8, ls="", zorder=5,

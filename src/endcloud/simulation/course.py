@@ -78,6 +78,7 @@ class Course:
     rounds: list[RoundMark] = field(default_factory=list)
     looked: list[Looked] = field(default_factory=list)
     _number: int = 0
+    _phase_number: int = 0
     _truth: Shop | None = None
 
     async def run(self) -> None:
@@ -86,6 +87,7 @@ class Course:
         self._due = self._began + timedelta(minutes=self.schedule.round_minutes)
         shops = (self.drift.before, self.drift.edited, *[self.drift.extended] * 3)
         for phase, (shop, (_, questions)) in enumerate(zip(shops, self.schedule.phases, strict=True)):
+            self._phase_number = phase
             await asyncio.to_thread(self._change, phase)
             await self._look(shop)
             coming = visits(self.drift, shop, questions, self.schedule.gap, f"{self.seed} {phase}")
@@ -125,7 +127,7 @@ class Course:
     async def _round(self, shop: Shop) -> None:
         mark = await asyncio.to_thread(self.host.round)
         if mark is not None:
-            self.rounds.append(replace(mark, at=self._number, seconds=self._seconds()))
+            self.rounds.append(replace(mark, at=self._number, seconds=self._seconds(), phase=self._phase_number))
             self.clock.advance(sum(mark.work.values()))
             await self._look(shop)
             await self._bill()
@@ -252,7 +254,7 @@ class Course:
             right.setdefault(matter, []).append(judge(meaning, reply).right)
         shares = {matter: sum(found) / len(found) for matter, found in right.items()}
         sizes = {matter: len(found) for matter, found in right.items()}
-        self.looked.append(Looked(self._number, self._seconds(), version, shares, sizes))
+        self.looked.append(Looked(self._number, self._seconds(), version, shares, sizes, self._phase_number))
 
     def _probe(self, shop: Shop) -> list[tuple[Matter, str, Meaning]]:
         """Unseen combinations as single questions: all on what changes, and `probe` on what does not."""

@@ -53,7 +53,7 @@ class Row:
 
 def row_of(run: Run, schedule: Schedule) -> Row:
     """What one run comes to."""
-    again = _right_again(run.looked, schedule)
+    again = _right_again(run.looked)
     calls = run.called[-1] if run.called else Called(0, 0.0, {}, 0.0)
     last = run.looked[-1].shares if run.looked else {}
     start = next((one.shares for one in run.looked), {})
@@ -66,7 +66,7 @@ def row_of(run: Run, schedule: Schedule) -> Row:
         questions=None if again is None else again.number - schedule.edit,
         seconds=None if again is None else round(again.seconds - edit),
         calls=None if again is None else _calls_at(run.called, again.number) - _calls_at(run.called, schedule.edit),
-        rounds=None if again is None else _trained(run.rounds, schedule.edit, again.number),
+        rounds=None if again is None else _trained(run.rounds, again.number),
         work=_work(run, schedule),
         customers_questions=_customers_right_again(run.asked, schedule),
         changed=last.get("changed"),
@@ -127,10 +127,9 @@ def _customers(asked: Iterable[Asked]) -> list[Asked]:
     return [one for one in asked if not one.attack and one.matter != "for a person"]
 
 
-def _right_again(looked: Sequence[Looked], schedule: Schedule) -> Looked | None:
+def _right_again(looked: Sequence[Looked]) -> Looked | None:
     """The first look after the edit at which the end model was right again."""
-    after = [one for one in looked if one.number >= schedule.edit]
-    return next((one for one in after if one.shares["changed"] >= RIGHT_AGAIN), None)
+    return next((one for one in looked if one.phase and one.shares["changed"] >= RIGHT_AGAIN), None)
 
 
 def _customers_right_again(asked: Sequence[Asked], schedule: Schedule) -> int | None:
@@ -144,8 +143,9 @@ def _customers_right_again(asked: Sequence[Asked], schedule: Schedule) -> int | 
     return None
 
 
-def _trained(rounds: Sequence[RoundMark], first: int, last: int) -> int:
-    return sum(first <= one.at <= last and "train" in one.work and bool(one.candidate) for one in rounds)
+def _trained(rounds: Sequence[RoundMark], last: int) -> int:
+    """Rounds from the edit on that made a candidate."""
+    return sum(one.phase > 0 and one.at <= last and bool(one.candidate) for one in rounds)
 
 
 def _work(run: Run, schedule: Schedule) -> float | None:
@@ -158,7 +158,7 @@ def _work(run: Run, schedule: Schedule) -> float | None:
         return None
     seconds = 0.0
     for mark in run.rounds:
-        if mark.at >= min(bad):
+        if mark.phase and mark.at >= min(bad):
             seconds += sum(mark.work.values())
             if mark.outcome == "promoted":
                 return round(seconds, 1)

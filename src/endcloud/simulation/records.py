@@ -41,7 +41,8 @@ class Called:
 
 @dataclass(frozen=True, slots=True)
 class RoundMark:
-    """One round, or what an operator saw of it: when, what came of it, and the seconds of real work it took."""
+    """One round, or what an operator saw of it: when (`at` so many questions, in which `phase` of the schedule), what
+    came of it, and the seconds of real work it took."""
 
     number: int
     at: int
@@ -51,18 +52,20 @@ class RoundMark:
     candidate: str
     work: Mapping[str, float]
     figures: Mapping[str, Any] = field(default_factory=dict)
+    phase: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Looked:
     """The end model alone on questions that nobody asked here, after `number` questions: the share of right replies
-    on what was changed, on the new line and on what stayed as it was, by name."""
+    on what was changed, on the new line and on what stayed as it was, by name. `phase` 1 begins with the edit."""
 
     number: int
     seconds: float
     version: str
     shares: Mapping[str, float]
     sizes: Mapping[str, int]
+    phase: int = 0
 
 
 @dataclass(frozen=True, slots=True)
