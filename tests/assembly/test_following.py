@@ -109,3 +109,37 @@ def test_an_unreadable_list_of_words_leaves_the_old_one_in_force(shop: Shop) -> 
         (shop.directory.root / "forbidden_words.txt").write_bytes(b"\xff\xfe\x00bad")
         until(lambda: "cannot be read" in said(shop))
         assert follower.checks[0].problem("全网最低", ()) == "forbidden word '全网最低'"
+
+
+def test_a_share_of_conversations_meets_a_canary_until_it_is_decided(shop: Shop) -> None:
+    first, second = trained(shop, LoRA(dropout=0.0)), trained(shop, PTuningV2(5))
+    shop.put_into_service(first, "in a test")
+    shop.settings = shop.settings.model_copy(
+        update={"evolution": shop.settings.evolution.model_copy(update={"canary_share": 0.25})}
+    )
+    talks = [f"c{number}" for number in range(400)]
+
+    def met(follower: Follower) -> list[str]:
+        follower.look()
+        return [follower.end().met_in(talk).version for talk in talks]
+
+    with Follower.of(shop) as follower:
+        assert set(met(follower)) == {first}
+        shop.versions.stand(second, "canary", "in a test")
+        drawn = met(follower)
+        assert 60 <= drawn.count(second) <= 140 and drawn == met(follower), "the same conversations, each time"
+        shop.versions.stand(second, "rejected", "in a test")
+        assert set(met(follower)) == {first}
+        shop.versions.stand(second, "canary", "in a test")
+        met(follower)
+        shop.put_into_service(second, "in a test")
+        assert set(met(follower)) == {second}
+
+
+def test_a_broken_canary_is_met_by_nobody(shop: Shop) -> None:
+    digest = trained(shop, LoRA(dropout=0.0))
+    with Follower.of(shop) as follower:
+        (shop.versions.path(digest) / "adapter_model.safetensors").write_bytes(b"damaged")
+        shop.versions.stand(digest, "canary", "in a test, unchecked")
+        until(lambda: "goes on as it was" in said(shop))
+        assert follower.end().canary is None and follower.end().version == "base"

@@ -20,7 +20,7 @@ from endcloud.evolution.gate import (
 )
 from endcloud.types import Message
 
-MARGIN = 0.02
+MARGIN, POOR = 0.02, 0.5
 
 
 def item(part: PartName, number: int, group: str = "") -> Item:
@@ -41,7 +41,7 @@ AS_GOOD = [*judged("golden", [(0.9, 0.9)] * 40), *judged("old", [(0.9, 0.9)] * 4
 
 
 def test_better_on_the_new_and_as_good_on_the_old_is_promoted() -> None:
-    verdict = judge([*LEARNED, *AS_GOOD], margin=MARGIN)
+    verdict = judge([*LEARNED, *AS_GOOD], margin=MARGIN, poor=POOR)
     assert verdict.judgement == "promote"
     assert "0.900 against 0.100, difference 0.800 [0.800, 0.800] over 12 clusters" in verdict.reason
     assert verdict.parts["new"].figures()["difference"] == [0.8, 0.8, 0.8]
@@ -49,46 +49,54 @@ def test_better_on_the_new_and_as_good_on_the_old_is_promoted() -> None:
 
 def test_what_forgets_is_refused_however_much_it_learned() -> None:
     forgot = judged("old", [(0.9, 0.9)] * 30 + [(0.9, 0.0)] * 10)
-    verdict = judge([*LEARNED, *judged("golden", [(0.9, 0.9)] * 40), *forgot], margin=MARGIN)
-    assert verdict.judgement == "refuse" and "the trained questions (0.675 against 0.900" in verdict.reason
+    verdict = judge([*LEARNED, *judged("golden", [(0.9, 0.9)] * 40), *forgot], margin=MARGIN, poor=POOR)
+    assert verdict.judgement == "refuse" and "the trained questions (0.750 against 1.000" in verdict.reason
+
+
+def test_another_good_wording_is_nothing_forgotten_but_a_poor_reply_is() -> None:
+    """The version in service knows many references word for word."""
+    reworded = judged("old", [(0.98, 0.98)] * 20 + [(0.98, 0.6)] * 20)
+    assert judge([*LEARNED, *AS_GOOD[:40], *reworded], margin=MARGIN, poor=POOR).judgement == "promote"
+    poorer = judged("old", [(0.98, 0.98)] * 20 + [(0.98, 0.4)] * 20)
+    assert judge([*LEARNED, *AS_GOOD[:40], *poorer], margin=MARGIN, poor=POOR).judgement == "refuse"
 
 
 def test_what_learned_nothing_is_refused_as_soon_as_that_is_sure() -> None:
     same = judged("new", [(0.1, 0.1)] * 12)
-    assert judge([*same, *AS_GOOD], margin=MARGIN).judgement == "refuse"
+    assert judge([*same, *AS_GOOD], margin=MARGIN, poor=POOR).judgement == "refuse"
     worse = judged("new", [(0.5, 0.2)] * 12)
-    assert judge([*worse, *AS_GOOD], margin=MARGIN).judgement == "refuse"
+    assert judge([*worse, *AS_GOOD], margin=MARGIN, poor=POOR).judgement == "refuse"
 
 
 def test_without_enough_clusters_nothing_is_decided_but_forgetting_is_still_refused() -> None:
     few = judged("new", [(0.1, 0.9)] * 40, groups=FEWEST_CLUSTERS - 1)
-    verdict = judge([*few, *AS_GOOD], margin=MARGIN)
+    verdict = judge([*few, *AS_GOOD], margin=MARGIN, poor=POOR)
     assert verdict.judgement == "undecided" and f"{FEWEST_CLUSTERS} are needed" in verdict.reason
     forgot = judged("golden", [(0.9, 0.0)] * 40)
-    assert judge([*few, *forgot], margin=MARGIN).judgement == "refuse"
+    assert judge([*few, *forgot], margin=MARGIN, poor=POOR).judgement == "refuse"
 
 
 def test_many_lessons_of_one_question_are_one_piece_of_evidence() -> None:
     """Forty copies of a lucky question among unlucky ones are no forty reasons."""
     lucky = [(0.1, 0.9)] * 40
     pairs = [*judged("new", lucky, groups=1), *judged("new", [(0.5, 0.45)] * 9)[1:]]
-    verdict = judge([*pairs, *AS_GOOD], margin=MARGIN)
+    verdict = judge([*pairs, *AS_GOOD], margin=MARGIN, poor=POOR)
     assert verdict.parts["new"].groups == 9
     assert verdict.judgement == "undecided"
 
 
 def test_doubtful_evidence_is_undecided_and_says_what_is_missing() -> None:
     doubtful = judged("new", [(0.1, 0.9), (0.9, 0.2), (0.5, 0.6), (0.4, 0.9), (0.8, 0.3), (0.2, 0.8)] * 2)
-    assert "Not surely better on the new questions" in judge([*doubtful, *AS_GOOD], margin=MARGIN).reason
+    assert "Not surely better on the new questions" in judge([*doubtful, *AS_GOOD], margin=MARGIN, poor=POOR).reason
     shaky = judged("golden", [(0.9, 0.9)] * 36 + [(0.9, 0.2), (0.2, 0.9)] * 2)
-    verdict = judge([*LEARNED, *shaky, *judged("old", [(0.9, 0.9)] * 40)], margin=MARGIN)
+    verdict = judge([*LEARNED, *shaky, *judged("old", [(0.9, 0.9)] * 40)], margin=MARGIN, poor=POOR)
     assert verdict.judgement == "undecided" and verdict.known_is_short
-    nothing = judge([*LEARNED, *judged("golden", [(0.9, 0.9)] * 40)], margin=MARGIN)
+    nothing = judge([*LEARNED, *judged("golden", [(0.9, 0.9)] * 40)], margin=MARGIN, poor=POOR)
     assert nothing.judgement == "undecided" and "nothing to judge the trained questions by" in nothing.reason
 
 
 def test_what_cannot_be_judged_is_left_out_and_not_counted_as_zero() -> None:
-    verdict = judge([*LEARNED, *judged("new", [(None, 0.2), (0.3, None)]), *AS_GOOD], margin=MARGIN)
+    verdict = judge([*LEARNED, *judged("new", [(None, 0.2), (0.3, None)]), *AS_GOOD], margin=MARGIN, poor=POOR)
     assert verdict.judgement == "promote" and verdict.parts["new"].figures()["items"] == 12
 
 
@@ -96,7 +104,9 @@ def test_looking_often_asks_for_more_certainty() -> None:
     assert level(1) == pytest.approx(0.95) and level(1) < level(2) < level(9) < 1
     assert sum((1 - level(look)) / 2 for look in range(1, 10_000)) <= 0.05 + 1e-9
     pairs = [(0.5, 0.5 + draw) for draw in (0.4, 0.3, 0.2, 0.1, -0.1, 0.3, 0.2, -0.12)]
-    verdicts = [judge([*judged("new", pairs), *AS_GOOD], margin=MARGIN, looks=looks).judgement for looks in (1, 40)]
+    verdicts = [
+        judge([*judged("new", pairs), *AS_GOOD], margin=MARGIN, poor=POOR, looks=looks).judgement for looks in (1, 40)
+    ]
     assert verdicts == ["promote", "undecided"]
 
 
@@ -105,7 +115,7 @@ def _chance(truth: Callable[[random.Random], tuple[float, float]], clusters: int
     promoted = 0
     for _ in range(tries):
         evidence = judged("new", [truth(draw) for _ in range(clusters)])
-        promoted += judge([*evidence, *AS_GOOD], margin=MARGIN).judgement == "promote"
+        promoted += judge([*evidence, *AS_GOOD], margin=MARGIN, poor=POOR).judgement == "promote"
     return promoted / tries
 
 

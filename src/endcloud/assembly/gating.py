@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from endcloud.assembly.evolving import Evolution
     from endcloud.end.generation import LocalEndModel
     from endcloud.rounds import Outcome, Round
+    from endcloud.types import Message
 
 _OUTCOMES: dict[str, Outcome] = {"refuse": "refused", "undecided": "undecided"}
 
@@ -154,14 +155,14 @@ class Comparison:
     def verdict(self, looks: int = 1) -> tuple[Verdict, list[Judged]]:
         """The gate's verdict, and both replies to every question that was asked. Raises VersionError where the
         candidate cannot answer."""
-        settings = self.evolution.settings
+        settings, poor = self.evolution.settings, self.evolution.shop.settings.scoring.poor
         most = {"new": len(self.parts["new"]), "golden": settings.golden, "old": settings.probe}
         judged: list[Judged] = []
         while True:
             done = {one.item.id for one in judged}
             items = [one for name, some in self.parts.items() for one in some[: most[name]] if one.id not in done]
             judged += self._ask(items)
-            verdict = gates.judge(judged, margin=settings.margin, looks=looks)
+            verdict = gates.judge(judged, margin=settings.margin, poor=poor, looks=looks)
             if not verdict.known_is_short or not items:
                 return verdict, judged
             most = {name: number * 2 for name, number in most.items()}  # the old evidence among the new: it only grows
@@ -177,11 +178,23 @@ class Comparison:
         ]
 
     def _replies(self, version: str, items: Sequence[Item]) -> list[str]:
-        sampling = Sampling(max_tokens=self.evolution.shop.settings.end.max_tokens)
-        replies = self._model(version).answer_all(
-            [item.messages for item in items], sampling, self.evolution.shop.progress
-        )
-        return [reply.text for reply in replies]
+        """In order. What a version says to known questions is kept: the next candidate is judged beside it again."""
+        from endcloud.assembly.kept_replies import KeptReplies
+
+        shop, sampling = self.evolution.shop, Sampling(max_tokens=self.evolution.shop.settings.end.max_tokens)
+        kept = KeptReplies(shop.directory.work / "gate")
+        said: dict[str, str] = {}
+        for name in gates.PARTS:
+            some = [item for item in items if item.part == name]
+            asked = [item.messages for item in some]
+
+            def answer(asked: Sequence[Sequence[Message]] = asked) -> list[str]:
+                return [reply.text for reply in self._model(version).answer_all(asked, sampling, shop.progress)]
+
+            model = f"{shop.base.digest}/{shop.base.compute}/{shop.base.quantization}/{shop.role}/{version}"
+            replies = answer() if name == "new" or not some else kept.of(model, sampling, asked, answer)
+            said |= {item.id: reply for item, reply in zip(some, replies, strict=True)}
+        return [said[item.id] for item in items]
 
     def _model(self, version: str) -> LocalEndModel:
         if self._end is None:

@@ -163,6 +163,8 @@ def _files_of(path: Path) -> dict[str, str]:
     if path.is_symlink() or linked:
         what = repr(linked[0]) if linked else "its directory"
         raise VersionError(f"The version {path.name!r} is not all here: {what} is a link; copy the files themselves.")
+    if outside := sorted(name for name in files if Path(name).name != name):
+        raise VersionError(f"The version {path.name!r} names {outside[0]!r}, which is not in its directory; remove it.")
     if surplus := sorted(there.keys() - files.keys() - {MANIFEST}):
         raise VersionError(
             f"The version {path.name!r} has been changed: {surplus[0]!r} is not one of its files; remove it."

@@ -10,7 +10,7 @@ answer is `undecided`, and every further look at a candidate asks for more certa
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any, Literal
 
@@ -104,9 +104,14 @@ class Verdict:
     known_is_short: bool = False
 
 
-def judge(items: Sequence[Judged], *, margin: float, looks: int = 1, seed: int = 0) -> Verdict:
+def judge(items: Sequence[Judged], *, margin: float, poor: float, looks: int = 1, seed: int = 0) -> Verdict:
     """The verdict on a candidate. `margin` is by how much it may be worse on golden and old questions; `looks` counts
-    the judgements of this candidate, this one included."""
+    the judgements of this candidate, this one included.
+
+    On known questions a reply that is not poor (worth `poor` or more) counts in full, and a poor one in proportion: the
+    version in service learned the very words of many references, and another good wording is nothing forgotten.
+    """
+    items = [one if one.item.part == "new" else _in_full(one, poor) for one in items]
     parts = {name: _result(name, [one for one in items if one.item.part == name], looks, seed) for name in PARTS}
     known = [parts["golden"], parts["old"]]
     if worse := [part for part in known if _clearly_below(part, margin)]:
@@ -126,6 +131,13 @@ def judge(items: Sequence[Judged], *, margin: float, looks: int = 1, seed: int =
         reason = f"Better on {_told([new])}, but not surely within the margin of {margin:g} on {_told(short_parts)}."
         return Verdict("undecided", reason, parts, known_is_short=True)
     return Verdict("promote", f"Better on {_told([new])}; within the margin of {margin:g} on {_told(known)}.", parts)
+
+
+def _in_full(one: Judged, poor: float) -> Judged:
+    def worth(value: float | None) -> float | None:
+        return value if value is None or poor <= 0 else min(1.0, value / poor)
+
+    return replace(one, active_value=worth(one.active_value), candidate_value=worth(one.candidate_value))
 
 
 def _result(name: PartName, items: Sequence[Judged], looks: int, seed: int) -> PartResult:
