@@ -283,7 +283,8 @@ class Feedbacks(Protocol):
     """What was said of replies."""
 
     def add(self, feedback: Feedback) -> bool:
-        """Records it, acknowledged when it is on disk; False where this id is there already."""
+        """Records it, acknowledged when it is on disk; False where it is there already. Raises ConflictError where the
+        id is that of another one."""
         ...
 
     def of(self, turn: str) -> list[Feedback]: ...

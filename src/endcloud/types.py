@@ -108,6 +108,7 @@ class Request:
     text that this machine masked earlier; any other placeholder in the text is somebody's forgery and is
     itself masked. `conversation` names what the upload ledger records. `slots` are the values of `[档案_电话_1]` and
     the like (`privacy.slots`) that the messages were told from memory or a lookup; no cloud is asked with any.
+    `masked` counts, by kind, what was hidden before.
     """
 
     messages: tuple[Message, ...]
@@ -116,6 +117,7 @@ class Request:
     sampling: Sampling = field(default_factory=Sampling)
     placeholders: frozenset[str] = frozenset()
     slots: Mapping[str, str] = field(default_factory=dict, repr=False)
+    masked: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

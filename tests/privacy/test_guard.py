@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from endcloud.errors import CloudMalformedError, CloudTimeoutError, PrivacyError, UnrestorableError
 from endcloud.privacy.detection import Detector
 from endcloud.privacy.guard import Guard
+from endcloud.privacy.masked_chat import MaskedChat
 from endcloud.privacy.masking import ConversationMask, ConversationMasker
 from endcloud.privacy.restoring import StreamRestorer
 from endcloud.testing.memory_ledger import MemoryLedger
@@ -34,6 +35,21 @@ async def _collect(guard: Guard, request: Request) -> list[Delta]:
 def ask(cloud: ScriptedCloud, ledger: MemoryLedger, request: Request = QUESTION, masker: object = MASKER) -> str:
     guard = Guard(cloud, masker, ledger, timeout=5)  # type: ignore[arg-type]
     return "".join(delta.text for delta in asyncio.run(_collect(guard, request)))
+
+
+def test_what_was_masked_before_the_guard_is_counted_with_what_it_masks_itself() -> None:
+    cloud, ledger = ScriptedCloud(lambda _: "好的"), MemoryLedger()
+    chat = MaskedChat(Guard(cloud, MASKER, ledger, timeout=5), MASKER)
+
+    async def asked() -> None:
+        assert [delta async for delta in chat.stream(QUESTION)]
+
+    asyncio.run(asked())
+    (request,) = cloud.requests
+    assert dict(request.masked) == {"电话": 1, "姓名": 1}
+    again = replace(QUESTION, masked={"电话": 2})
+    ask(cloud, ledger, again)
+    assert dict(cloud.requests[-1].masked) == {"电话": 3, "姓名": 1}
 
 
 def test_masked_text_leaves_and_the_reply_comes_back_restored() -> None:

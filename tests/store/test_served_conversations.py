@@ -109,6 +109,9 @@ def test_keys_are_kept_as_hashes_and_revoked_by_name(database: Database, tmp_pat
         keys.make("front desk", "admin")
     with pytest.raises(UsageError, match="role 'boss'"):
         keys.make("x", "boss")
+    for nameless in ("", "  ", "a\nb", "a\0b", "x" * 81):
+        with pytest.raises(UsageError, match="name it in 1 to 80 printable characters"):
+            keys.make(nameless, "agent")
     keys.revoke("front desk")
     assert keys.find(key) is None and keys.find("ec_admin_guess") is None
     with pytest.raises(NotFoundError):

@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import openai
 import pytest
+from web_conversation import reply_of, say
 from web_server import Served
 
 ASKED: list[Any] = [{"role": "user", "content": "满多少包邮"}]
@@ -202,3 +203,34 @@ def test_errors_are_those_that_the_client_knows(served: Served) -> None:
         nowhere = client.get("/v1/nothing")
     assert [r.status_code for r in (large, broken, nowhere)] == [413, 400, 404]
     assert all(r.json()["error"]["message"] for r in (large, broken, nowhere))
+
+
+def test_what_the_shops_system_says_for_a_customer_belongs_to_that_customer(served: Served) -> None:
+    with served.client("service") as shop, served.customer("alice") as alice, served.customer("bob") as bob:
+        answer = shop.post("/v1/chat/completions", json={"messages": ASKED, "user": "alice"})
+        conversation, turn = (answer.headers[f"x-endcloud-{name}"] for name in ("conversation", "turn"))
+        rating = {"id": "f1", "turn": turn, "kind": "thumb", "value": 1}
+        unnamed = shop.post("/v1/feedback", json=rating)
+        assert unnamed.status_code == 400 and "for whom by 'user'" in unnamed.json()["error"]["message"]
+        assert shop.post("/v1/feedback", json=rating | {"user": "bob"}).status_code == 403
+        assert shop.post("/v1/feedback", json=rating | {"user": "alice"}).json() == {"recorded": True}
+        assert bob.get(f"/v1/conversations/{conversation}/turns").status_code == 403
+        turns = alice.get(f"/v1/conversations/{conversation}/turns").json()
+        assert turns["ratings"] == {turn: 1} and len(turns["turns"]) == 2
+        assert say(alice, "好的", "q2", conversation).status_code == 202
+        assert reply_of(alice, "q2", conversation)["text"] == "好的亲"
+        own = alice.post("/v1/feedback", json=rating | {"id": "f2", "value": -1})
+        assert own.json() == {"recorded": True}
+        again = {"messages": ASKED, "user": "alice"}
+        header = {"x-endcloud-conversation": conversation}
+        assert shop.post("/v1/chat/completions", json=again, headers=header).status_code == 200
+        strange = shop.post("/v1/chat/completions", json={"messages": ASKED, "user": "alice smith"})
+        assert strange.status_code == 400 and strange.json()["error"]["param"] == "user"
+
+
+@pytest.mark.parametrize("role", ["customer", "service"])
+def test_a_system_message_is_refused_with_a_sentence(served: Served, role: str) -> None:
+    with served.client(role) as client:
+        messages = [{"role": "system", "content": "You are a pirate."}, *ASKED]
+        response = client.post("/v1/chat/completions", json={"messages": messages})
+    assert response.status_code == 400 and "Leave it out." in response.json()["error"]["message"]

@@ -97,5 +97,5 @@ def _prompt(teacher: Teacher, request: Request) -> Prompt:
     turn = request.conversation
     example = Example(turn, turn, "", request.messages, "", "natural", "served", "train")
     prompt = next(iter(teacher.prompts([example])))
-    asked = replace(prompt.request, purpose="takeover", placeholders=request.placeholders)
+    asked = replace(prompt.request, purpose="takeover", placeholders=request.placeholders, masked=request.masked)
     return replace(prompt, request=asked)

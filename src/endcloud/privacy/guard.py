@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 
 from endcloud.errors import CloudMalformedError, EndcloudError, PrivacyError, UnrestorableError
@@ -100,7 +101,7 @@ class Guard:
             purpose=request.purpose,
             conversation=request.conversation,
             sampling=request.sampling,
-            masked=dict(conversation.counts),
+            masked=dict(Counter(request.masked) + Counter(conversation.counts)),
             detector=conversation.detector,
         )
 

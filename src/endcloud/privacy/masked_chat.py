@@ -26,7 +26,13 @@ class MaskedChat:
         """Streams the restored reply; raises UnrestorableError where it holds a placeholder from nowhere."""
         conversation = self._masker.mask(request.messages, placeholders=request.placeholders | request.slots.keys())
         restorer = StreamRestorer(conversation, request.slots)
-        masked = replace(request, messages=conversation.messages, placeholders=conversation.placeholders, slots={})
+        masked = replace(
+            request,
+            messages=conversation.messages,
+            placeholders=conversation.placeholders,
+            slots={},
+            masked=conversation.counts,
+        )
         async for delta in self._model.stream(masked):
             text = restorer.feed(delta.text) + (restorer.finish() if delta.finish else "")
             yield Delta(text, delta.finish, delta.tokens, delta.drawn)

@@ -201,7 +201,11 @@ class Service:
             by=agent,
             suggested=suggested if suggested != text else "",
         )
-        await self.record.keep(said)
+        if not await self.record.keep(said):
+            known = await asyncio.to_thread(self.conversations.turn, said.id)
+            if known is None or (known.speaker, known.by, known.text) != ("human", agent, text):
+                raise ConflictError(f"The id {said.id!r} names other words; choose another one.")
+            return known
         if said.suggested:  # what was suggested against what was sent: the agent has corrected the model
             changed = Feedback(
                 f"correction:{said.id}", said.id, conversation, "correction", "agent", agent, said.at, None, text
@@ -245,10 +249,10 @@ class Service:
         return Turn(new_id("t"), query.conversation, "shop", text, self.clock.now(), query.id, "human")
 
     async def _known(self, said: Turn) -> Turn:
-        """The customer's turn that has this id already; raises ConflictError where somebody else said it."""
+        """The customer's turn that has this id already; raises ConflictError where it names other words."""
         known = await asyncio.to_thread(self.conversations.turn, said.id)
-        if known is None or known.speaker != "customer":
-            raise ConflictError(f"The id {said.id!r} names a reply; choose another one.")
+        if known is None or (known.speaker, known.text) != ("customer", said.text):
+            raise ConflictError(f"The id {said.id!r} names other words; choose another one.")
         return known
 
     async def _open(self, visitor: Visitor, conversation: str) -> None:

@@ -67,11 +67,12 @@ class StoredConversations:
         return self._database.write(append)
 
     def turns(self, conversation: str, after: str = "") -> list[Turn]:
-        """All turns in their order, or those after the turn `after`."""
+        """All turns in their order, or those after the turn `after`; all where there is no such turn."""
         chosen = select(TurnRow.__table__).where(TurnRow.conversation == conversation).order_by(TurnRow.number)
         if after:
-            since = select(TurnRow.number).where(TurnRow.id == after).scalar_subquery()
-            chosen = chosen.where(TurnRow.number > since)
+            known = (TurnRow.id == after) & (TurnRow.conversation == conversation)
+            since = select(TurnRow.number).where(known).scalar_subquery()
+            chosen = chosen.where(TurnRow.number > func.coalesce(since, 0))
         with self._database.reading() as connection:
             return [as_turn(row) for row in connection.execute(chosen).mappings()]
 

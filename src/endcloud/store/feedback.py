@@ -7,11 +7,14 @@ from datetime import UTC, datetime
 
 from sqlalchemy import Connection, Select, insert, select
 
+from endcloud.errors import ConflictError
 from endcloud.store.conversation_tables import FeedbackRow
 from endcloud.store.database import Database
 from endcloud.types import Feedback
 
 _NAMES = tuple(field.name for field in fields(Feedback))
+_SAID = ("turn", "witness", "by", "kind", "value", "text")
+"""What must be the same for a feedback to be the same."""
 
 
 class StoredFeedbacks:
@@ -21,10 +24,17 @@ class StoredFeedbacks:
         self._database = database
 
     def add(self, feedback: Feedback) -> bool:
-        """Records it, acknowledged when it is on disk; False where this id is there already."""
+        """Records it, acknowledged when it is on disk; False where it is there already.
+
+        Raises ConflictError where the id is that of another word, on another reply or by somebody else: nothing is lost
+        in silence.
+        """
+        same = [getattr(FeedbackRow, name) for name in _SAID]
 
         def append(connection: Connection) -> bool:
-            if connection.scalar(select(FeedbackRow.id).where(FeedbackRow.id == feedback.id)) is not None:
+            if (known := connection.execute(select(*same).where(FeedbackRow.id == feedback.id)).first()) is not None:
+                if tuple(known) != tuple(getattr(feedback, name) for name in _SAID):
+                    raise ConflictError(f"The id {feedback.id!r} names another feedback; choose another one.")
                 return False
             connection.execute(insert(FeedbackRow), asdict(replace(feedback, at=feedback.at.astimezone(UTC))))
             return True

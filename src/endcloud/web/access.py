@@ -120,7 +120,7 @@ class Gate:
     def _of_token(self, shown: str) -> Caller:
         token = self._read(shown)
         if token.kind == "customer":
-            return Caller("customer", token.subject, Visitor(f"customer {token.subject}", token.subject))
+            return Caller("customer", token.subject, customer_named(token.subject))
         if token.kind == "visitor":
             return Caller("visitor", token.subject, Visitor(f"visitor {token.subject}"))
         raise AccessError("A login is shown by its cookie, not as a token.")
@@ -145,6 +145,11 @@ class Gate:
             raise AccessError(f"A request that changes something needs the header {CSRF_HEADER!r} of your login.")
         role: Role = next((role for role in STAFF if role == key.role), "anyone")
         return Caller(role, key.name)
+
+
+def customer_named(name: str) -> Visitor:
+    """A customer of the shop, whether they come with a token of their own or the shop's system speaks for them."""
+    return Visitor(f"customer {name}", name)
 
 
 def _bearer(request: Request) -> str:

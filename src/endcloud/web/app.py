@@ -23,6 +23,7 @@ from endcloud.web import (
     customer_api,
     customers_api,
     dashboard_api,
+    document,
     evolution_api,
     failures,
     health,
@@ -37,7 +38,7 @@ from endcloud.web.books import Figures
 from endcloud.web.limits import Admission, BodyLimit, EarlyRefusal, SecurityHeaders
 from endcloud.web.tokens import Tokens
 
-_PARTS = (
+PARTS = (
     completions,
     customer_api,
     staff_api,
@@ -48,6 +49,7 @@ _PARTS = (
     customers_api,
     metrics,
     health,
+    document,
     pages,
 )
 _HEADERS = {
@@ -95,7 +97,9 @@ def create_app(
         if app.state.running:
             await asyncio.wait(app.state.running, timeout=_DRAIN_SECONDS)
 
-    app = FastAPI(title="endcloud", version=__version__, lifespan=running, docs_url=None, redoc_url=None)
+    app = FastAPI(
+        title="endcloud", version=__version__, lifespan=running, docs_url=None, redoc_url=None, openapi_url=None
+    )
     app.state.service, app.state.tokens = service, tokens
     app.state.gate = Gate(keys, tokens)
     app.state.chat_page = settings.chat_page
@@ -107,10 +111,10 @@ def create_app(
     app.state.admission = Admission(settings.answers)
     app.state.running = set()
     app.state.ready = False
-    for part in _PARTS:
+    for part in PARTS:
         app.include_router(part.routes)
     failures.add_handlers(app)
-    places = [one for part in _PARTS for one in part.routes.routes if isinstance(one, APIRoute) and takes_place(one)]
+    places = [one for part in PARTS for one in part.routes.routes if isinstance(one, APIRoute) and takes_place(one)]
     app.add_middleware(EarlyRefusal, admission=app.state.admission, routes=places)
     app.add_middleware(BodyLimit, most=settings.body_bytes)
     if settings.allowed_origins:

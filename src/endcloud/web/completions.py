@@ -10,6 +10,7 @@ what the next route would say is asked for by asking again.
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
@@ -23,16 +24,19 @@ from endcloud.serving.events import Began, Event, Piece, Said
 from endcloud.serving.router import new_id
 from endcloud.serving.service import Service, Visitor
 from endcloud.types import Finish, Sampling, Tokens, Turn
-from endcloud.web.access import Caller, Calls, Routes, Whose
+from endcloud.web.access import Caller, Calls, Routes, Whose, customer_named
 from endcloud.web.failures import RefusedRequest, described
 from endcloud.web.limits import Admission
 from endcloud.web.openai_wire import CompletionRequest, error_body
 from endcloud.web.streams import EventStream, server_sent
+from endcloud.web.texts import NAME_PATTERN
 
 MODEL = "endcloud"
 CONVERSATION_HEADER = "x-endcloud-conversation"
 _CHORE = "### Task:"
 """How Open WebUI begins the calls by which it finds titles and tags: chores, and nothing a customer said."""
+_NO_SYSTEM = "A system message is not read: how the shop speaks is set in its settings and policies. Leave it out."
+_WHICH_CUSTOMER = "'user' names a customer in 1 to 80 letters, digits and the signs _ . : @ -; send such a name."
 
 routes = Routes()
 
@@ -72,8 +76,10 @@ def _check(body: CompletionRequest, caller: Caller) -> None:
         raise RefusedRequest(
             404, f"The model {body.model!r} does not exist here; use {MODEL!r}.", param="model", code="model_not_found"
         )
-    if caller.role == "customer" and any(message.role in ("system", "developer") for message in body.messages):
-        raise RefusedRequest(400, "A customer's key cannot send a system message; leave it out.", param="messages")
+    if any(message.role in ("system", "developer") for message in body.messages):
+        raise RefusedRequest(400, _NO_SYSTEM, param="messages")
+    if caller.role == "service" and body.user and not (len(body.user) <= 80 and re.fullmatch(NAME_PATTERN, body.user)):
+        raise RefusedRequest(400, _WHICH_CUSTOMER, param="user")
     last = body.messages[-1]
     if last.role != "user" or not (last.text.strip() or last.has_picture):
         raise RefusedRequest(400, "The last message must be the user's, and say something.", param="messages")
@@ -81,9 +87,7 @@ def _check(body: CompletionRequest, caller: Caller) -> None:
 
 def _visitor(visitor: Visitor, body: CompletionRequest, caller: Caller) -> Visitor:
     """The shop's own system speaks for its customers: it says by `user` for whom."""
-    if caller.role == "service" and body.user:
-        return Visitor(f"{visitor.owner} {body.user}", body.user)
-    return visitor
+    return customer_named(body.user) if caller.role == "service" and body.user else visitor
 
 
 def _events(
@@ -125,7 +129,7 @@ async def _never_silent(service: Service, events: AsyncGenerator[Event]) -> Asyn
 
 def _earlier(service: Service, body: CompletionRequest, conversation: str) -> list[Turn]:
     """The history that the client keeps, as turns; tools' and functions' words are none of a customer's or ours."""
-    speakers = {"user": "customer", "assistant": "end", "system": "shop", "developer": "shop"}
+    speakers = {"user": "customer", "assistant": "end"}
     return [
         Turn(new_id("t"), conversation, speakers[message.role], message.text, service.clock.now())  # type: ignore[arg-type]
         for message in body.messages[:-1]

@@ -12,8 +12,9 @@ from endcloud.errors import NotFoundError
 from endcloud.serving.events import Called
 from endcloud.web.access import Calls, Routes
 from endcloud.web.back_office import Office
-from endcloud.web.customer_api import Name, Serves, _Body
+from endcloud.web.customer_api import Serves
 from endcloud.web.failures import RefusedRequest
+from endcloud.web.texts import Body, Name
 from endcloud.web.views import feedback_view, handoff_view, turn_view
 
 LATELY = timedelta(hours=24)
@@ -23,7 +24,7 @@ STEPPED_IN = "an agent stepped in"
 routes = Routes()
 
 
-class CannedList(_Body):
+class CannedList(Body):
     """The whole list, in its order."""
 
     replies: list[Annotated[str, StringConstraints(min_length=1, max_length=1_000, strip_whitespace=True)]] = Field(

@@ -13,22 +13,21 @@ from typing import Annotated, Any, Literal
 
 from fastapi import Depends, Request
 from fastapi.responses import Response
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
 from endcloud.serving.events import Event
 from endcloud.serving.router import new_id
 from endcloud.serving.service import Service
 from endcloud.types import Feedback
-from endcloud.web.access import Calls, Role, Routes, Whose, still_admitted
+from endcloud.web.access import Calls, Role, Routes, Whose, customer_named, still_admitted
 from endcloud.web.failures import RefusedRequest
 from endcloud.web.limits import Admission
 from endcloud.web.listening import conversation_events
 from endcloud.web.streams import EventStream
+from endcloud.web.texts import After, Body, Name, Words
 from endcloud.web.tokens import LIFETIMES, Tokens
 from endcloud.web.views import turn_view
 
-Name = Annotated[str, StringConstraints(min_length=1, max_length=80, pattern=r"^[A-Za-z0-9_.:@-]+$")]
-Words = Annotated[str, StringConstraints(min_length=1, max_length=4_000)]
 _OURS: tuple[Role, ...] = ("visitor", "customer")
 _MOST_WAITING = 8
 """Words of one conversation that wait for an answer at most: one customer must not take all the places."""
@@ -36,28 +35,28 @@ _MOST_WAITING = 8
 routes = Routes()
 
 
-class _Body(BaseModel):
-    model_config = ConfigDict(extra="ignore")
-
-
-class Saying(_Body):
+class Saying(Body):
     """A customer's words; `id` is the page's own name for them, so that sending twice says it once."""
 
     id: Name
     text: Words
 
 
-class Rating(_Body):
-    """Feedback: a thumb (1 or -1), stars (1 to 5), a comment, or the reply as it should have been."""
+class Rating(Body):
+    """Feedback: a thumb (1 or -1), stars (1 to 5), a comment, or the reply as it should have been.
+
+    The shop's own system says by `user` for which customer it rates.
+    """
 
     id: Name
     turn: Name
     kind: Literal["thumb", "stars", "note", "correction"]
     value: float | None = Field(None, ge=-1, le=5)
     text: Annotated[str, StringConstraints(max_length=4_000)] = ""
+    user: Name | None = None
 
 
-class ForCustomer(_Body):
+class ForCustomer(Body):
     customer: Name
 
 
@@ -84,7 +83,7 @@ async def customer_token(body: ForCustomer, request: Request) -> dict[str, Any]:
 
 
 @routes.get("/v1/conversations/{conversation}/turns", roles=_OURS)
-async def turns(conversation: Name, service: Serves, visitor: Whose, after: str = "") -> dict[str, Any]:
+async def turns(conversation: Name, service: Serves, visitor: Whose, after: After = "") -> dict[str, Any]:
     """What was said, from the turn `after` on, and how this customer has rated it."""
     turns = await service.history(visitor, conversation, after)
     ratings = await service.ratings(conversation, visitor.customer)
@@ -103,7 +102,7 @@ async def say(conversation: Name, body: Saying, request: Request, service: Serve
 
 
 @routes.get("/v1/conversations/{conversation}/events", roles=_OURS, response_model=None)
-async def events(conversation: Name, request: Request, service: Serves, visitor: Whose, after: str = "") -> Response:
+async def events(conversation: Name, request: Request, service: Serves, visitor: Whose, after: After = "") -> Response:
     """What happens, as server-sent events; `after` or `Last-Event-ID` says what the page has seen."""
 
     async def nobody_elses() -> bool:
@@ -144,16 +143,23 @@ async def feedback(body: Rating, service: Serves, caller: Calls) -> dict[str, An
             body.text,
         )
         return {"recorded": await service.note(said)}
-    if caller.visitor is None or body.kind == "correction":
+    visitor = caller.visitor
+    if caller.role == "service":
+        if body.user is None:
+            raise RefusedRequest(400, "A service's key rates for a customer; say for whom by 'user'.", param="user")
+        visitor = customer_named(body.user)
+    if visitor is None or body.kind == "correction":
         raise RefusedRequest(403, "A corrected reply is a reviewer's or an agent's to give.", param="kind")
-    recorded = await service.rate(caller.visitor, body.id, body.turn, body.kind, body.value, body.text)
+    recorded = await service.rate(visitor, body.id, body.turn, body.kind, body.value, body.text)
     return {"recorded": recorded}
 
 
 def _check(body: Rating) -> None:
     allowed: dict[str, tuple[float, ...]] = {"thumb": (-1, 1), "stars": (1, 2, 3, 4, 5)}
     if body.kind in allowed and body.value not in allowed[body.kind]:
-        raise RefusedRequest(400, f"A {body.kind} has one of the values {allowed[body.kind]!r}.", param="value")
+        values = " or ".join(f"{value:g}" for value in allowed[body.kind])
+        message = f"The value of {body.kind!r} is {values}; it was {body.value!r}."
+        raise RefusedRequest(400, message, param="value")
     if body.kind in ("note", "correction") and not body.text.strip():
         raise RefusedRequest(400, f"A {body.kind} needs its text.", param="text")
 

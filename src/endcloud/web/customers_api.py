@@ -11,19 +11,20 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Protocol
 
 from fastapi import Body, Depends, Request
-from pydantic import JsonValue, StringConstraints
+from pydantic import BeforeValidator, JsonValue, StringConstraints
 
 from endcloud.errors import AccessError, NotFoundError
 from endcloud.serving.service import Service
 from endcloud.store.customers import Memory
 from endcloud.web.access import Caller, Calls, Routes
-from endcloud.web.customer_api import Name, Serves
+from endcloud.web.customer_api import Serves
 from endcloud.web.failures import RefusedRequest
+from endcloud.web.texts import Name, storable
 from endcloud.web.views import turn_view
 
 _MOST_CHARACTERS = 8_000
 FactName = Annotated[str, StringConstraints(min_length=1, max_length=80)]
-Facts = Annotated[dict[FactName, JsonValue], Body(max_length=64)]
+Facts = Annotated[dict[FactName, JsonValue], Body(max_length=64), BeforeValidator(storable)]
 
 routes = Routes()
 

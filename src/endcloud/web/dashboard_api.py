@@ -20,8 +20,9 @@ from endcloud.serving.periods import Span
 from endcloud.web.access import Calls, Routes
 from endcloud.web.back_office import Office
 from endcloud.web.books import Figures, Table
-from endcloud.web.customer_api import Name, Serves, _Body
+from endcloud.web.customer_api import Serves
 from endcloud.web.failures import RefusedRequest
+from endcloud.web.texts import Body, Name
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 Chosen = Annotated[Span, Query(alias="period")]
@@ -37,7 +38,7 @@ async def figures_of(request: Request) -> Figures:
 Kept = Annotated[Figures, Depends(figures_of)]
 
 
-class Promotion(_Body):
+class Promotion(Body):
     reason: Annotated[str, StringConstraints(max_length=200)] = ""
 
 

@@ -20,8 +20,9 @@ from endcloud.serving.periods import Period, Span
 from endcloud.serving.service import Service
 from endcloud.web.access import Calls, Routes
 from endcloud.web.back_office import BackOffice, Evolving, Office
-from endcloud.web.customer_api import Name, Serves, _Body
+from endcloud.web.customer_api import Serves
 from endcloud.web.failures import RefusedRequest
+from endcloud.web.texts import Body, Name
 from endcloud.web.views import turn_view
 
 _MOST_ROUNDS = 50
@@ -30,7 +31,7 @@ RoundNumber = Annotated[int, Path(ge=0, lt=2**31)]  # what a database can be ask
 routes = Routes()
 
 
-class Approval(_Body):
+class Approval(Body):
     """A reviewer's word on a lesson; `text` is the reply as it should be learned, where it is corrected."""
 
     verdict: Literal["approve", "reject", "correct"]

@@ -7,7 +7,9 @@ hold what a customer wrote.
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Mapping
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -29,6 +31,8 @@ from endcloud.web.access import UnknownCallerError
 from endcloud.web.openai_wire import error_body
 
 log = logging.getLogger("endcloud.web")
+_BRANCH = re.compile(r"[\[\]]|-|^(?:str|int|float|bool|dict|list)$")
+"""What the library calls a branch of several types, such as `constrained-str`: no part of a field's name."""
 
 _STATUS: Mapping[type[EndcloudError], tuple[int, str]] = {
     UnknownCallerError: (401, "authentication_error"),
@@ -96,8 +100,23 @@ async def _invalid(request: Request, error: Exception) -> JSONResponse:
     """The first thing that is wrong with a body, without the value: it may be a customer's words."""
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"] if part != "body") or "body"
-    return JSONResponse(error_body(f"{where!r}: {first['msg']}.", "invalid_request_error", param=where), 400)
+    where = ".".join(str(part) for part in first["loc"][1:] if not _BRANCH.search(str(part)))
+    if first["type"] == "json_invalid":
+        return JSONResponse(error_body("The body is not JSON; send one JSON object.", "invalid_request_error"), 400)
+    said = _problem(first["type"], first["msg"], first.get("ctx", {}))
+    message = f"{repr(where) if where else 'The body'} {said}."
+    return JSONResponse(error_body(message, "invalid_request_error", param=where or None), 400)
+
+
+def _problem(kind: str, said: str, context: Mapping[str, Any]) -> str:
+    """What is wrong with a value, as the end of a sentence."""
+    if kind == "missing":
+        return "is missing; send it"
+    if kind == "string_pattern_mismatch":
+        return "may hold letters, digits and the signs _ . : @ - and nothing else"
+    if kind == "value_error":
+        said = str(context.get("error", said))
+    return f"cannot be taken as it is: {said[:1].lower()}{said[1:]}"
 
 
 async def _http(request: Request, error: Exception) -> JSONResponse:

@@ -3,7 +3,8 @@
 Honoured: `messages`, `model`, `stream`, `stream_options.include_usage`, `temperature`, `top_p`, `seed`, `stop`,
 `max_tokens` and `max_completion_tokens`, `n` where it is 1, `response_format` where it is text, `store`, `user`.
 Refused with 400, since an answer that ignored them would be wrong: `tools`, `functions`, `logprobs`, other values of
-`n` and `response_format`. All other fields are ignored, as the reference API does with what it does not know.
+`n` and `response_format`, and a system message, since how the shop speaks is the shop's to say. All other fields are
+ignored, as the reference API does with what it does not know.
 """
 
 from __future__ import annotations
@@ -11,7 +12,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+
+from endcloud.web.texts import storable
 
 Text = Annotated[str, StringConstraints(max_length=32_000)]
 REFUSED = ("tools", "tool_choice", "functions", "function_call", "logprobs", "top_logprobs", "audio", "modalities")
@@ -69,11 +72,16 @@ class CompletionRequest(_Loose):
     store: bool | None = None
     user: Annotated[str, StringConstraints(max_length=200)] | None = None
 
+    @model_validator(mode="before")
+    @classmethod
+    def _storable(cls, data: Any) -> Any:
+        return storable(data)
+
     @field_validator("stop")
     @classmethod
     def _few(cls, stop: str | list[str] | None) -> str | list[str] | None:
         if isinstance(stop, list) and (len(stop) > 4 or not all(stop)):
-            raise ValueError("at most four stop texts, none of them empty")
+            raise ValueError("there may be four stop texts at most, none of them empty")
         return stop
 
     @property

@@ -22,8 +22,9 @@ from endcloud.serving.service import Service
 from endcloud.types import Feedback, FeedbackKind, Turn
 from endcloud.web.access import Calls, Routes
 from endcloud.web.back_office import BackOffice, Office
-from endcloud.web.customer_api import Name, Serves, _Body
+from endcloud.web.customer_api import Serves
 from endcloud.web.failures import RefusedRequest
+from endcloud.web.texts import Body, Name
 from endcloud.web.views import feedback_view, turn_view
 
 _CONTEXT_TURNS = 6
@@ -34,7 +35,7 @@ Days = Annotated[int, Query(ge=1, le=365)]
 routes = Routes()
 
 
-class Judgement(_Body):
+class Judgement(Body):
     """A verdict on a reply. `id` is the page's own name for it, so that sending twice judges once."""
 
     id: Name

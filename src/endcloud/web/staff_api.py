@@ -16,20 +16,21 @@ from fastapi.responses import JSONResponse, Response
 from pydantic import StringConstraints
 
 from endcloud.web.access import COOKIE, STAFF, Calls, Gate, Routes, UnknownCallerError, still_admitted
-from endcloud.web.customer_api import Name, Serves, Words, _Body
+from endcloud.web.customer_api import Serves
 from endcloud.web.listening import all_events, conversation_events
 from endcloud.web.streams import EventStream
+from endcloud.web.texts import After, Body, Name, Words
 from endcloud.web.tokens import LIFETIMES, Tokens
 from endcloud.web.views import handoff_view, turn_view
 
 routes = Routes()
 
 
-class Login(_Body):
+class Login(Body):
     key: Annotated[str, StringConstraints(min_length=1, max_length=200)]
 
 
-class Speaking(_Body):
+class Speaking(Body):
     """An agent's words; `suggested` is the draft they began with, if any."""
 
     id: Name
@@ -93,13 +94,13 @@ async def everything(request: Request, service: Serves) -> Response:
 
 
 @routes.get("/console/conversations/{conversation}/turns", roles=("agent", "reviewer"))
-async def turns(conversation: Name, service: Serves, after: str = "") -> dict[str, Any]:
+async def turns(conversation: Name, service: Serves, after: After = "") -> dict[str, Any]:
     found = await asyncio.to_thread(service.conversations.turns, conversation, after)
     return {"turns": [turn_view(turn, staff=True) for turn in found]}
 
 
 @routes.get("/console/conversations/{conversation}/events", roles=("agent", "reviewer"), response_model=None)
-async def events(conversation: Name, request: Request, service: Serves, after: str = "") -> Response:
+async def events(conversation: Name, request: Request, service: Serves, after: After = "") -> Response:
     goes_on = partial(still_admitted, request)
     return EventStream(conversation_events(service, conversation, after, goes_on, staff=True))
 
