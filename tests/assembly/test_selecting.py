@@ -39,6 +39,14 @@ def test_what_the_cloud_says_otherwise_counts_where_no_rule_does(tmp_path: Path)
         assert "wrong facts" not in str(found[unknown.id])
 
 
+def test_a_leading_question_confirms_no_wrong_number_and_a_customers_own_may_be_repeated(tmp_path: Path) -> None:
+    with lived_shop(tmp_path / "s") as lived:
+        led = lived.serve("满39元包邮吗", "是的亲，满39元包邮哦", customer="anna")
+        lived.serve("我买了40元的，包邮吗", "亲，40元还不够哦，满59元包邮", customer="bert")
+        again = lived.serve("真的39元就包邮？", "亲，满39元包邮的哦", customer="anna", conversation=led.conversation)
+        assert chosen(lived) == {one.id: ("against the rules: it says 39元",) for one in (again, led)}
+
+
 def test_an_edit_of_the_rules_makes_failures_of_what_was_right(tmp_path: Path) -> None:
     with lived_shop(tmp_path / "s") as lived:
         replies = [lived.serve(f"包邮吗{'呀' * n}", RIGHT, customer=f"k{n}") for n in range(3)]

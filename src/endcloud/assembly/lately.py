@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from endcloud.evolution.exchanges import Served, served
-from endcloud.facts import stated
+from endcloud.facts import Fact, stated
 from endcloud.rounds import Audit
 from endcloud.types import Feedback, Turn
 
@@ -86,7 +86,7 @@ class History:
 
     def against_rules(self, exchange: Served) -> tuple[str, ...]:
         """The facts of a reply that the shop's rules, as they stand, say otherwise."""
-        said = [message.content for message in exchange.messages]
+        said = [message.content for message in exchange.messages if message.role == "user"]
         return self._against(said, exchange.said)
 
     def may_be_against_rules(self, reply: Turn) -> bool:
@@ -99,6 +99,11 @@ class History:
         return self.evolution.conversations.texts([reply.answers for reply in self.replies if stated(reply.text)])
 
     def _against(self, said: Sequence[str], reply: str) -> tuple[str, ...]:
+        """`said` are the customer's words, the query last. Their numbers may be repeated beside a rule's (80元还不够，
+        满99元包邮), not in the place of one: whoever asks 满59元包邮吗 gets no 59 confirmed."""
         shop = self.evolution.shop
-        rows = [row.text for row in shop.catalogue.named([*said, reply])] if shop.catalogue else []
-        return tuple(sorted(map(str, shop.policies.contradicted(said[-1], reply, [*said, *rows]))))
+        known = [row.text for row in shop.catalogue.named([*said, reply])] if shop.catalogue else []
+        mine = stated(reply) - frozenset[Fact]().union(*map(stated, said))
+        if any(fact in stated(line) for line in shop.policies.lines for fact in mine):
+            known += said
+        return tuple(sorted(map(str, shop.policies.contradicted(said[-1], reply, known))))
