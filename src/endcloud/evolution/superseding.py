@@ -9,7 +9,7 @@ whether it is true: 59 and 99 look alike.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from itertools import pairwise
@@ -20,12 +20,14 @@ from numpy.typing import NDArray
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from endcloud.evolution.clusters import alike
-from endcloud.facts import Fact, contradictions, facts_in
+from endcloud.facts import Fact, contradictions, facts_in, stated
 from endcloud.numerals import normalise
 
 Kind = Literal["example", "label", "lesson"]
 Finding = Literal["untrue", "doubtful"]
 _SAME_RULE = 0.5  # likeness from which an added line is the new form of a removed one
+_PART = 0.9  # share of a line's words from which it is a part of another
+_SAME_NUMBER = 0.2  # what a number in common adds to the likeness of two rules
 _ABOUT = 0.1  # likeness below which no line speaks of an item's matter
 _SURELY_ABOUT = 0.3  # likeness from which an item is about a rule although it states none of its facts
 _SAME_QUESTION = 0.9  # likeness from which two questions are one
@@ -33,6 +35,7 @@ _VERY_SAME = 0.999
 _NEARLY = 0.5  # share of the nearest line's likeness from which another line may as well be the one
 _WORDS = re.compile(r"[一-鿿a-z]")
 _HAN = re.compile(r"[一-鿿]{2}")
+_CAN = frozenset(["可以", "能", "会", "支持", "允许", "接受", "提供", "有", "是", "需", "需要"])
 _PARTICLES = frozenset("哦呢吧啊呀吗嘛啦哈亲的了")
 _MANNER = frozenset(
     " #元天小时的了吗呢啊呀吧哦么嘛是我你您他她它们这那和与或就都也还要请亲哈给到后内在有可以能什怎多少几问一下谢店家"
@@ -86,26 +89,30 @@ def changes(before: Sequence[str], after: Sequence[str]) -> list[Change]:
     stood, stands = set(map(_words, before)), set(map(_words, after))
     removed = [line for line in dict.fromkeys(before) if _words(line) not in stands]
     added = [line for line in dict.fromkeys(after) if _words(line) not in stood]
-    likeness = {(old, new): _likeness(old, new) for old in removed for new in added}
     pairs: dict[str, list[str]] = {old: [] for old in removed}
-    taken: set[str] = set()
-    for (old, new), how in sorted(likeness.items(), key=lambda entry: -entry[1]):
-        if how >= _SAME_RULE and not pairs[old] and new not in taken:
+    left = _paired(pairs, added, _likeness)
+    for new in tuple(left):  # one of several that a rule became
+        whole = max(removed, key=lambda old: _part_of(new, old), default="")
+        if whole and _part_of(new, whole) >= _PART:
+            pairs[whole].append(new)
+            left.remove(new)
+    for old in [old for old in removed if not pairs[old]]:  # one of several that became one rule
+        whole = max(added, key=lambda new: _part_of(old, new), default="")
+        if whole and _part_of(old, whole) >= _PART:
+            pairs[old].append(whole)
+    left = _paired(pairs, left, _kinship)
+    return [*(Change(old, "\n".join(new)) for old, new in pairs.items()), *(Change("", new) for new in left)]
+
+
+def _paired(pairs: dict[str, list[str]], added: Sequence[str], measure: Callable[[str, str], float]) -> list[str]:
+    """Gives each removed line that has none yet the new line most like it, most alike first; returns what is left."""
+    left = list(added)
+    alike = {(old, new): measure(old, new) for old, found in pairs.items() if not found for new in left}
+    for (old, new), how in sorted(alike.items(), key=lambda entry: -entry[1]):
+        if how >= _SAME_RULE and not pairs[old] and new in left:
             pairs[old].append(new)
-            taken.add(new)
-    for new in added:  # a rule that became several: the rest of it belongs to the same old one
-        nearest = max(removed, key=lambda old: likeness[old, new], default="")
-        if new not in taken and nearest and likeness[nearest, new] >= _SAME_RULE:
-            pairs[nearest].append(new)
-            taken.add(new)
-    merged = {
-        old: max(added, key=lambda new: likeness[old, new], default="") for old in removed if not pairs[old]
-    }  # several rules that became one
-    for old, new in merged.items():
-        if new and likeness[old, new] >= _SAME_RULE:
-            pairs[old].append(new)
-    return [*(Change(old, "\n".join(new)) for old, new in pairs.items()),
-            *(Change("", new) for new in added if new not in taken)]  # fmt: skip
+            left.remove(new)
+    return left
 
 
 def superseded(
@@ -170,13 +177,22 @@ def _finding(item: Item, likeness: Sequence[tuple[Change | None, float]], standi
 
 def stated_of_the_removed(reply: str, change: Change) -> list[Fact | str]:
     """The facts of `reply` that the old text states and the new one lacks: numbers, yes or no, and names."""
-    stated, new = _stated(reply), facts_in(change.new)
-    lacking = [fact for fact in facts_in(change.old) if not any(fact.agrees(other) for other in new)]
+    said = _stated(reply)
+    lacking = [fact for fact in facts_in(change.old) if _lacks(change.new, fact)]
     words = normalise(reply)
     return [
-        *sorted({mine for fact in lacking for mine in stated if mine.agrees(fact)}),
+        *sorted({mine for fact in lacking for mine in said if mine.agrees(fact)}),
         *sorted(word for word in _names_gone(change) if word in words),
     ]
+
+
+def _lacks(new: str, fact: Fact) -> bool:
+    """Whether the new text no longer says `fact`. 可以, 能 and 支持 are said for one another: of these it must say the
+    opposite, or nothing at all."""
+    said = facts_in(new)
+    if new and fact.kind == "yes/no" and fact.value in _CAN:
+        return Fact(fact.kind, fact.value, "no" if fact.unit == "yes" else "yes") in said
+    return not any(fact.agrees(other) for other in said)
 
 
 def still_true(found: Found, now: str) -> bool:
@@ -243,6 +259,18 @@ def _words(line: str) -> str:
 
 def _likeness(one: str, other: str) -> float:
     return SequenceMatcher(None, normalise(one), normalise(other), autojunk=False).ratio()
+
+
+def _part_of(part: str, whole: str) -> float:
+    """How much of the words of one line stand in another, in their order."""
+    words = _words(part)
+    blocks = SequenceMatcher(None, words, _words(whole), autojunk=False).get_matching_blocks()
+    return sum(block.size for block in blocks) / len(words)
+
+
+def _kinship(one: str, other: str) -> float:
+    """Likeness, helped by a number that both state: a rule worded anew has little else in common with the old one."""
+    return _likeness(one, other) + (_SAME_NUMBER if stated(one) & stated(other) else 0.0)
 
 
 class _Likeness:

@@ -18,6 +18,7 @@ from endcloud.store.conversation_tables import (
     TurnRow,
 )
 from endcloud.store.database import Database, now
+from endcloud.store.evolution_tables import ChoiceRow, LessonRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,8 @@ class StoredCustomers:
         return sorted(found, key=lambda memory: memory.at, reverse=True)
 
     def forget(self, customer: str) -> dict[str, int]:
-        """Removes all that is a customer's: facts, memories, conversations with their turns, feedback and hand-overs.
+        """Removes all that is a customer's: facts, memories, conversations with turns, feedback and hand-overs, and
+        the lessons made of them (versions that learned one keep its name only).
 
         Returns how many rows of each kind went.
         """
@@ -76,6 +78,8 @@ class StoredCustomers:
             removed = {
                 "feedback": delete(FeedbackRow).where(FeedbackRow.conversation.in_(theirs)),
                 "hand-overs": delete(HandoffRow).where(HandoffRow.conversation.in_(theirs)),
+                "choices": delete(ChoiceRow).where(ChoiceRow.conversation.in_(theirs)),
+                "lessons": delete(LessonRow).where(LessonRow.conversation.in_(theirs)),
                 "turns": delete(TurnRow).where(TurnRow.conversation.in_(theirs)),
                 "memories": delete(MemoryRow).where(MemoryRow.customer == customer),
                 "facts": delete(CustomerRow).where(CustomerRow.id == customer),
