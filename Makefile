@@ -6,7 +6,7 @@ INSTALLED := $(VENV)/.installed
 SERVING := tests/proofs/test_serving_proof.py tests/proofs/test_hostile_texts.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format prove prove-loop prove-serve clean
+.PHONY: help demo simulate test check format prove prove-loop prove-serve clean
 
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -21,6 +21,9 @@ $(INSTALLED): pyproject.toml constraints.txt
 
 demo: $(INSTALLED) ## the whole loop on this machine, on the bundled shop (about 5 minutes)
 	$(BIN)/endcloud demo --shop demo-shop
+
+simulate: $(INSTALLED) ## the drifting shop: five arms, three seeds, with and without online evolution
+	$(BIN)/endcloud simulate --shop simulation-shop
 
 test: check ## every check and every test (under 8 minutes on 2 cores)
 	$(BIN)/python -m pytest -m "not proof" -n 2 --durations 15
