@@ -42,7 +42,9 @@ class EvolutionSettings(BaseModel):
         0.3, gt=0, lt=1, description="Share of question clusters that judge a candidate and are never trained on."
     )
     replay: float = Field(
-        3.0, ge=0, description="Old examples learned again for each lesson, so that nothing is forgotten. 0 forgets."
+        3.0,
+        ge=0,
+        description="Old examples learned again each time a lesson is, so that nothing is forgotten. 0 forgets; more takes longer.",
     )
     from_base: int = Field(
         5, ge=0, description="Every so many promotions training starts from the base again, to stop drift; 0: never."

@@ -34,7 +34,7 @@ from endcloud.testing.tiny_base import TEXTS, save_tiny_base
 from endcloud.types import Message, Request
 
 AT = datetime(2026, 1, 5, tzinfo=UTC)
-EVOLUTION = {"fewest_lessons": 4, "steps": 6, "replay": 1.5, "from_base": 3, "nice": 0}
+EVOLUTION = {"fewest_lessons": 4, "steps": 6, "replay": 0.08, "from_base": 3, "nice": 0}
 END = {"data": "natural", "precision": "float32", "device": "cpu", "steps": 6, "learning_rate": 1e-3}
 
 
@@ -105,7 +105,7 @@ def test_the_first_candidate_comes_from_the_base_and_the_next_from_the_version_i
     second = evolution.shop.versions.get(promoted(evolution, 4, 5, 6, 7))
     lessons = {name for name in second.examples if name.startswith("lesson")}
     assert second.parent == first.digest and {f"lesson:t{n}" for n in range(4, 8)} <= lessons
-    assert len(second.examples) == 4 + 6 and len(lessons) == 4 + 3, "replay is 1.5 a lesson, half of it old lessons"
+    assert len(second.examples) == 4 + 8 and len(lessons) == 4 + 4, "24 times 0.08 a lesson, half of it old lessons"
     assert second.settings["plan"]["learning_rate"] == pytest.approx(1e-3 / 8)
 
 

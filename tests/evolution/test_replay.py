@@ -58,6 +58,12 @@ def test_where_one_kind_is_short_the_other_fills_up(earlier: int, known: int, le
     assert sum(each.id.startswith("lesson") for each in drawn) == lessons
 
 
+def test_where_there_is_too_little_it_comes_more_than_once_but_not_for_ever() -> None:
+    drawn = replay(EARLIER[:2], KNOWN[:4], 16, 8)
+    assert len(drawn) == 16 and {each.id for each in drawn} == {each.id for each in (*EARLIER[:2], *KNOWN[:4])}
+    assert len(replay(EARLIER[:2], KNOWN[:4], 16, 2)) == 12
+
+
 def test_the_same_lessons_bring_the_same_replay_and_more_only_add_to_it() -> None:
     few, many = replay(EARLIER, KNOWN, 20), replay(list(reversed(EARLIER)), list(reversed(KNOWN)), 40)
     assert ids(few) == ids(replay(list(reversed(EARLIER)), list(reversed(KNOWN)), 20))

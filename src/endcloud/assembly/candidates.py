@@ -27,14 +27,16 @@ if TYPE_CHECKING:
     from endcloud.rounds import Lesson, Round
     from endcloud.types import AdapterVersion, Example
 
-_PASSES = 8
-"""How often a round that goes on from a version comes to each of its examples (docs/evolution.md)."""
+_FEWEST_TIMES, _MOST_TIMES = 8, 24
+_OCCURRENCES = 320
+"""How often a round that goes on from a version comes to each lesson: 8 times, and where there are few lessons up to 24
+times, until lessons were come to 320 times. What is replayed comes once, so that it is as different as can be: as many
+steps over the same few old examples cost 5 points of all others instead of 1, and fewer steps cost more than many
+(docs/evolution.md)."""
 _RATE = 1 / 8
 """The share of the preset's rate at which a round goes on from a version: the whole rate, made for starting from the
 base, cost 19 points of what was known, an eighth of it 1 to 2, and the lessons are learned as well."""
-_FEWEST_STEPS = 24
 _CHECKPOINT_EVERY = 20
-_MOST_REPEATS = 8
 _SHARE_FROM_BASE = 0.25
 
 
@@ -48,11 +50,11 @@ class Material:
 
     @property
     def examples(self) -> list[Example]:
-        """All of it in training order; beside everything that a shop began with the lessons are repeated."""
+        """All that one pass of training goes through; the lessons come several times."""
         taught = [lesson.example() for lesson in self.lessons]
-        if not self.parent:
-            taught = repeated(taught, len(self.replayed), _SHARE_FROM_BASE, _MOST_REPEATS)
-        return [*taught, *self.replayed]
+        if self.parent:
+            return [*taught * times(len(taught)), *self.replayed]
+        return [*repeated(taught, len(self.replayed), _SHARE_FROM_BASE, _FEWEST_TIMES), *self.replayed]
 
 
 def train(evolution: Evolution, round: Round) -> Done:
@@ -80,8 +82,13 @@ def gathered(evolution: Evolution, round: Round) -> Material:
         return Material("", tuple(lessons), tuple(known))
     new = _new(evolution, round)
     earlier = [lesson.example() for lesson in lessons if lesson not in new]
-    number = ceil(evolution.settings.replay * len(new))
-    return Material(chain[0].digest, tuple(new), tuple(replay(earlier, known, number)))
+    number = ceil(evolution.settings.replay * len(new) * times(len(new)))
+    return Material(chain[0].digest, tuple(new), tuple(replay(earlier, known, number, _MOST_TIMES)))
+
+
+def times(lessons: int) -> int:
+    """How often a round comes to each of so many lessons."""
+    return max(_FEWEST_TIMES, min(_MOST_TIMES, ceil(_OCCURRENCES / max(1, lessons))))
 
 
 def _new(evolution: Evolution, round: Round) -> list[Lesson]:
@@ -114,7 +121,7 @@ def trained(evolution: Evolution, material: Material) -> Done:
     loss = training_log(shop.versions.path(version.digest)).loss
     figures = {
         "lessons": len(material.lessons),
-        "replayed": len(material.replayed),
+        "replayed": len({example.id for example in material.replayed}),
         "from": material.parent or "base",
         "steps": plan.steps,
         "learning_rate": plan.learning_rate,
@@ -152,7 +159,7 @@ def plan_of(evolution: Evolution, material: Material) -> tuple[Method, TrainingP
     parent = shop.versions.get(material.parent)
     _, plan = usual(shop.settings.end, TrainingChoice(parent.method))
     rate = settings.learning_rate or plan.learning_rate * _RATE
-    steps = settings.steps or max(_FEWEST_STEPS, ceil(_PASSES * _steps_a_pass(shop, material.examples, plan)))
+    steps = settings.steps or max(1, ceil(_steps_a_pass(shop, material.examples, plan)))
     return method_of(parent), replace(plan, steps=steps, learning_rate=rate, check_every=_CHECKPOINT_EVERY)
 
 

@@ -26,11 +26,11 @@ def teachable(lessons: Iterable[Lesson], retired: Collection[str]) -> list[Lesso
     ]
 
 
-def replay(earlier: Sequence[Example], known: Sequence[Example], number: int) -> list[Example]:
+def replay(earlier: Sequence[Example], known: Sequence[Example], number: int, most: int = 1) -> list[Example]:
     """`number` old examples to learn again: half of them `earlier` lessons, as far as there are so many, the rest
-    from what the end model began with (`known`)."""
+    from what the end model began with (`known`). Where both together are too few, each comes up to `most` times."""
     recent = _drawn(earlier, max(number // 2, number - len(known)))
-    return [*recent, *_drawn(known, number - len(recent))]
+    return ([*recent, *_drawn(known, number - len(recent))] * most)[: max(0, number)]
 
 
 def repeated(lessons: Sequence[Example], others: int, share: float, most: int) -> list[Example]:
