@@ -70,7 +70,7 @@ def test_what_costs_nothing_needs_no_money(database: Database) -> None:
     DailyBudget(StoredBudget(database, 0.0), 0.0, FixedClock(AT)).reserve(0.0, "audit")
 
 
-def test_texts_of_many_turns_are_read_at_once(database: Database) -> None:
+def test_many_turns_and_conversations_are_read_at_once(database: Database) -> None:
     from endcloud.store.conversations import StoredConversations
     from endcloud.types import Turn
 
@@ -80,3 +80,5 @@ def test_texts_of_many_turns_are_read_at_once(database: Database) -> None:
         conversations.say(Turn(f"q{number}", "c", "customer", f"text {number}", AT))
     names = ["q2", "q0", *(f"none{number}" for number in range(1200))]
     assert conversations.texts(names) == {"q0": "text 0", "q2": "text 2"}
+    conversations.open("d", "customer anna", "anna")
+    assert conversations.belonging(["d", *names, "c"]) == {"c": ("visitor", ""), "d": ("customer anna", "anna")}

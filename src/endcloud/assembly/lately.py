@@ -67,7 +67,8 @@ class History:
     def exchange(self, reply: Turn) -> Served | None:
         """The reply with its query and context, masked."""
         shop = self.evolution.shop
-        return served(reply, self.evolution.conversations, shop.masker, self.turns(reply.conversation))
+        _, customer = self._belonging.get(reply.conversation, ("", ""))
+        return served(reply, self.evolution.conversations, shop.masker, self.turns(reply.conversation), customer)
 
     def turns(self, conversation: str) -> list[Turn]:
         if conversation not in self._turns:
@@ -81,8 +82,14 @@ class History:
 
         if exchange.customer:
             return subject_of(exchange.customer, self.evolution.shop.directory.key())
-        owner = self.evolution.conversations.owner(exchange.reply.conversation) or ""
+        owner, _ = self._belonging.get(exchange.reply.conversation, ("", ""))
         return owner if owner.startswith("visitor ") else exchange.reply.conversation
+
+    @cached_property
+    def _belonging(self) -> dict[str, tuple[str, str]]:
+        """The owner and the customer of each conversation that has a reply."""
+        names = list(dict.fromkeys(reply.conversation for reply in self.replies))
+        return self.evolution.conversations.belonging(names)
 
     def against_rules(self, exchange: Served) -> tuple[str, ...]:
         """The facts of a reply that the shop's rules, as they stand, say otherwise."""

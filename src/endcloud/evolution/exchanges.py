@@ -43,9 +43,16 @@ class Served:
 
 
 def served(
-    reply: Turn, conversations: Conversations, masker: Masker, turns: Sequence[Turn] | None = None
+    reply: Turn,
+    conversations: Conversations,
+    masker: Masker,
+    turns: Sequence[Turn] | None = None,
+    customer: str | None = None,
 ) -> Served | None:
-    """The exchange of a reply; None where the query is not there any more (the customer was forgotten)."""
+    """The exchange of a reply; None where the query is not there any more (the customer was forgotten).
+
+    `turns` and `customer` are the conversation's, where they are known already.
+    """
     turns = conversations.turns(reply.conversation) if turns is None else turns
     at = next((at for at, turn in enumerate(turns) if turn.id == reply.answers), None)
     if at is None:
@@ -54,7 +61,7 @@ def served(
     masked = masker.mask((*raw, Message("assistant", reply.text)))
     *messages, said = masked.messages
     restorable = not masker.unrestorable(messages, said.content)
-    customer = conversations.customer(reply.conversation)
+    customer = conversations.customer(reply.conversation) if customer is None else customer
     return Served(turns[at], reply, tuple(messages), said.content, restorable, customer, raw)
 
 
