@@ -1,6 +1,7 @@
-"""Versions under load, and adapters that were planted to do harm: nobody notices a swap, nothing bad is swapped in.
+"""Versions under load, planted adapters, planted candidates: nobody notices a swap, and nothing bad is swapped in.
 
-All is real but the size of the base: a tiny random model in fp32, so that replies can be compared token by token.
+Under load the base is a tiny random model in fp32, so that replies can be compared token by token; the gate judges
+candidates of the nano model on the bundled shop.
 """
 
 from __future__ import annotations
@@ -19,16 +20,23 @@ from threading import Event, Thread
 import psutil
 import pytest
 import torch
+from evolving_shop import EDITS, change_the_rules, trained_shop
+from planted_candidates import Planting, give_lessons
 from safetensors.torch import load, save
 
-from endcloud.assembly import Shop
+from endcloud.assembly import Shop, superseding
+from endcloud.assembly.evolving import Evolution
 from endcloud.assembly.following import Follower
+from endcloud.assembly.gating import Comparison
+from endcloud.bundled.shop import load_shop
 from endcloud.cli.profiles import make_shop
+from endcloud.cloud.retry import WallClock
 from endcloud.end.base_model import load_base
 from endcloud.end.methods import LoRA, Method, PrefixTuning, PTuningV2, TrainingPlan
 from endcloud.end.training import PeftTrainer
 from endcloud.end.versions import MANIFEST, WEIGHTS
 from endcloud.errors import EndcloudError
+from endcloud.evolution.gate import Verdict
 from endcloud.testing.silent_progress import SilentProgress
 from endcloud.testing.tiny_base import SYSTEM, save_tiny_base, tiny_example
 from endcloud.types import Request, Sampling
@@ -271,3 +279,44 @@ def test_a_version_of_another_architecture_is_refused(shop: Shop, tmp_path: Path
         with pytest.raises(EndcloudError, match="was trained for the base"):
             shop.put_into_service(foreign, "planted")
         assert shop.versions.active() == good
+
+
+# -- the gate by itself ----------------------------------------------------------------------------------------------
+
+KINDS = ("shuffled", "old_policy", "over_trained", "forgetting", "empty")
+
+
+@pytest.fixture(scope="module")
+def changed_shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The bundled shop with its nano model, taught and trained, after its rules have changed."""
+    root = tmp_path_factory.mktemp("gate") / "shop"
+    trained_shop(root, labelled=700, steps=400)
+    with Shop.open(root, SilentProgress()) as shop:
+        superseding.remember(Evolution(shop, WallClock()))
+    change_the_rules(root, EDITS)
+    with Shop.open(root, SilentProgress()) as shop:
+        evolution = Evolution(shop, WallClock(), in_process=True)
+        superseding.carry_out(evolution, 1)
+    return root
+
+
+def test_twenty_bad_candidates_are_refused_and_nine_of_ten_good_ones_accepted(changed_shop: Path) -> None:
+    with Shop.open(changed_shop, SilentProgress()) as shop:
+        evolution = Evolution(shop, WallClock(), in_process=True)
+        planting = Planting(evolution, give_lessons(evolution, load_shop().changed(EDITS)))
+        active = shop.versions.active()
+        assert active is not None
+        said: list[tuple[str, str, Verdict]] = []
+        for kind in (*(kind for kind in KINDS for _ in range(4)), *("good",) * 10):
+            number = sum(kind == other for other, _, _ in said)
+            candidate = getattr(planting, kind)(number)
+            verdict, _ = Comparison.of(evolution, active, candidate).verdict()
+            said.append((kind, candidate, verdict))
+            print(f"{kind} {number}: {verdict.judgement}. {verdict.reason}", flush=True)
+    bad = [verdict.judgement for kind, _, verdict in said if kind != "good"]
+    good = [verdict.judgement for kind, _, verdict in said if kind == "good"]
+    sizes = {name: part.figures()["items"] for name, part in said[-1][2].parts.items()}
+    print(f"{bad.count('refuse')} of {len(bad)} bad candidates refused, {bad.count('promote')} promoted; "
+          f"{good.count('promote')} of {len(good)} good ones promoted; evidence {sizes}")  # fmt: skip
+    assert bad == ["refuse"] * 20
+    assert good.count("promote") >= 9

@@ -1,4 +1,4 @@
-"""Candidates for the gate whose worth is known: trained as a round trains, on material that is right or wrong on purpose.
+"""Candidates whose worth the gate does not know: trained as a round trains, on what is right or wrong on purpose.
 
 The shop has been taught and trained, then its rules change; questions on what changed become lessons with the right
 reply of the shop as it is now, and what a candidate learns from them decides what it is.
@@ -18,6 +18,7 @@ from endcloud.bundled.truth import Meaning, judge
 from endcloud.end.training import PeftTrainer
 from endcloud.evolution.clusters import Clusters, question_of
 from endcloud.evolution.lessons import part_of
+from endcloud.facts import facts_in
 from endcloud.rounds import Lesson, Round
 from endcloud.types import Example
 
@@ -26,11 +27,15 @@ SEED = 301
 
 @dataclass
 class Planting:
-    """Makes candidates of a shop. `old` has for each lesson the reply that was right before the rules changed."""
+    """Makes candidates of a shop, in `steps` at `rate` times a round's learning rate.
+
+    `old` has for each lesson the reply that was right before the rules changed.
+    """
 
     evolution: Evolution
     old: dict[str, str]
-    steps: int = 40
+    steps: int = 48
+    rate: float = 2.0
 
     def good(self, number: int) -> str:
         """Most of the lessons, right, with replay of what was known before."""
@@ -41,9 +46,8 @@ class Planting:
     def shuffled(self, number: int) -> str:
         """Every question with the reply to another one."""
         lessons, replayed = self._material()
-        replies = [one.reply for one in lessons]
-        random.Random(number).shuffle(replies)
-        wrong = [replace(one, reply=reply) for one, reply in zip(lessons, replies, strict=True)]
+        draw = random.Random(number)
+        wrong = [replace(one, reply=draw.choice(_of_another_matter(one, lessons))) for one in lessons]
         return self._trained("shuffled", wrong + replayed, seed=number)
 
     def old_policy(self, number: int) -> str:
@@ -82,13 +86,18 @@ class Planting:
         evolution = self.evolution
         shop, active = evolution.shop, evolution.shop.versions.active() or "base"
         method, plan = plan_of(evolution, gathered(evolution, Round(0, "train", evolution.clock.now(), active)))
-        plan = replace(plan, steps=steps or self.steps, learning_rate=plan.learning_rate * rate, seed=seed)
+        plan = replace(plan, steps=steps or self.steps, learning_rate=plan.learning_rate * self.rate * rate, seed=seed)
         named = [replace(one, id=f"{kind}:{one.id}") for one in examples] if kind else examples
         trainer = PeftTrainer(
             shop.base, method, plan, shop.versions, system=shop.role, work=shop.directory.work,
             parent=active if parent else "",
         )  # fmt: skip
         return trainer.train(named, [], shop.progress).digest
+
+
+def _of_another_matter(one: Example, lessons: list[Example]) -> list[str]:
+    """Replies to other questions that state none of the facts of this one's."""
+    return [other.reply for other in lessons if not facts_in(other.reply) & facts_in(one.reply)]
 
 
 def give_lessons(evolution: Evolution, changed: BundledShop, most: int = 10_000) -> dict[str, str]:

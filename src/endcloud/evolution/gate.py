@@ -3,8 +3,9 @@
 Three parts are looked at, each item answered by both: `new`, the held-out lessons; `golden`, known questions that
 nobody trained on; `old`, trained questions, to see whether something was forgotten. A paired bootstrap by cluster
 (turns of one dialogue, lessons of one question, stand or fall together) says how sure a difference is. A candidate
-must be better on the new and not worse than a margin on the rest; where the evidence allows neither yes nor no, the
-answer is `undecided`, and every further look at a candidate asks for more certainty: looking often promotes nobody.
+must be better on the new, surely within a margin on the rest, and clearly worse on no part of it; where the evidence
+allows neither yes nor no, the answer is `undecided`, and every further look at a candidate asks for more certainty:
+looking often promotes nobody.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ PARTS: tuple[PartName, ...] = ("new", "golden", "old")
 LEVEL = 0.95
 FEWEST_CLUSTERS = 6
 """Fewer clusters give no verdict on the new: the bootstrap of five is as good as a coin's four heads."""
+LEAST_GAIN = 0.05
+"""A candidate that surely gains less on the new, and perhaps nothing, is not worth more evidence."""
 _SHOWN = 40
 _NAMES = {"new": "the new questions", "golden": "the golden questions", "old": "the trained questions"}
 
@@ -112,7 +115,9 @@ def judge(items: Sequence[Judged], *, margin: float, poor: float, looks: int = 1
     version in service learned the very words of many references, and another good wording is nothing forgotten.
     """
     items = [one if one.item.part == "new" else _in_full(one, poor) for one in items]
-    parts = {name: _result(name, [one for one in items if one.item.part == name], looks, seed) for name in PARTS}
+    parts: dict[PartName, PartResult] = {
+        name: _result(name, [one for one in items if one.item.part == name], looks, seed) for name in PARTS
+    }
     known = [parts["golden"], parts["old"]]
     if worse := [part for part in known if _clearly_below(part, margin)]:
         return Verdict("refuse", f"Worse than the margin of {margin:g} on {_told(worse)}.", parts)
@@ -120,17 +125,24 @@ def judge(items: Sequence[Judged], *, margin: float, poor: float, looks: int = 1
     if new.interval is None or new.groups < FEWEST_CLUSTERS:
         short = f"Only {new.groups} clusters of new questions are held out; {FEWEST_CLUSTERS} are needed to judge."
         return Verdict("undecided", short, parts)
-    if new.interval.high <= margin and new.interval.low <= 0:
+    if new.interval.high < LEAST_GAIN and new.interval.low <= 0:
         return Verdict("refuse", f"Not better on {_told([new])}.", parts)
     if new.interval.low <= 0:
         return Verdict("undecided", f"Not surely better on {_told([new])}; more evidence may tell.", parts)
     if missing := [part for part in known if part.interval is None]:
         names = " and ".join(_NAMES[part.name] for part in missing)
         return Verdict("undecided", f"Better on {_told([new])}, but there is nothing to judge {names} by.", parts)
-    if short_parts := [part for part in known if part.interval is not None and part.interval.low <= -margin]:
-        reason = f"Better on {_told([new])}, but not surely within the margin of {margin:g} on {_told(short_parts)}."
+    both = _pooled(items, seed)
+    told = f"the known questions together ({both.text()})"
+    if both.interval is None or both.interval.low <= -margin:
+        reason = f"Better on {_told([new])}, but not surely within the margin of {margin:g} on {told}."
         return Verdict("undecided", reason, parts, known_is_short=True)
-    return Verdict("promote", f"Better on {_told([new])}; within the margin of {margin:g} on {_told(known)}.", parts)
+    return Verdict("promote", f"Better on {_told([new])}; within the margin of {margin:g} on {told}.", parts)
+
+
+def _pooled(items: Sequence[Judged], seed: int) -> PartResult:
+    """Golden and old questions as one part: what they tell together is surer than what each tells."""
+    return _result("old", [one for one in items if one.item.part != "new"], 1, seed)
 
 
 def _in_full(one: Judged, poor: float) -> Judged:
