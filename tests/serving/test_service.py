@@ -163,6 +163,52 @@ def test_a_thumb_down_is_answered_by_the_cloud(shop: Shop) -> None:
             assert [event async for event in shop.service.second_answer(ANNA, better.id)]
 
     asyncio.run(once_more())
+    same = last(asyncio.run(again()))
+    assert same == better and shop.cloud is not None and len(shop.cloud.requests) == 1, "asked once, told twice"
+
+
+def test_a_thumb_down_pressed_twice_at_once_asks_the_cloud_once(shop: Shop) -> None:
+    reply = last(shop.says("满多少包邮"))
+
+    async def both() -> list[list[Event]]:
+        async def again() -> list[Event]:
+            return [event async for event in shop.service.second_answer(ANNA, reply.id)]
+
+        return list(await asyncio.gather(again(), again()))
+
+    first, second = asyncio.run(both())
+    assert last(first) == last(second) and shop.cloud is not None and len(shop.cloud.requests) == 1
+
+
+def test_a_person_whom_a_model_promises_is_called(database: Database) -> None:
+    promise = "好的亲，人工客服3分钟左右就来呢"
+    for number, now in enumerate((NOON, NIGHT)):
+        shop = Shop(database, {"": promise}, promise, now)
+        events = shop.says("请问怎么办才好", ANNA, f"c{number}")
+        assert isinstance(events[-1], Called) and events[-1].handoff.reason == "a person was promised"
+        assert last(events).speaker == "shop", "the service itself says what happens next"
+        assert not any("就来" in text for _, text in shop.turns(f"c{number}"))
+        assert shop.cloud is not None and shop.cloud.requests == []
+
+
+def test_a_second_answer_that_promises_a_person_calls_one(database: Database) -> None:
+    shop = Shop(database, REPLIES, "已为您转接人工客服，请稍候", NOON)
+    reply = last(shop.says("满多少包邮"))
+
+    async def again() -> list[Event]:
+        return [event async for event in shop.service.second_answer(ANNA, reply.id)]
+
+    events = asyncio.run(again())
+    assert isinstance(events[-1], Called) and last(events).speaker == "shop"
+
+
+def test_what_is_not_kept_is_told_that_nobody_can_be_called(database: Database) -> None:
+    shop = Shop(database, {"": "人工客服马上就来"}, None, NOON)
+
+    async def unkept() -> list[Event]:
+        return [event async for event in shop.service.answer_unkept("请问怎么办才好", ())]
+
+    assert "没有保存" in last(asyncio.run(unkept())).text
 
 
 def test_what_was_shown_is_kept_when_the_reader_leaves(database: Database) -> None:

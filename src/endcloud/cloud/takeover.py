@@ -40,11 +40,6 @@ class TakeOver:
         """Whether there is money left at all; a single call may still be too dear."""
         return self.budget.spent() < self.budget.limit() or self.prices == Prices()
 
-    def known(self, turn: str) -> str | None:
-        """The answer that was given to this turn before, in masked text."""
-        label = self.labels.of([turn]).get(turn)
-        return label.text if label is not None and not label.reason else None
-
     async def stream(self, request: Request) -> AsyncIterator[Delta]:
         """Streams the cloud's reply; `request.conversation` is the id of the turn that is answered.
 

@@ -20,7 +20,7 @@ from endcloud.serving.events import Began, Called, Event, Piece, Said
 from endcloud.serving.office import OfficeHours
 from endcloud.serving.record import Record
 from endcloud.serving.router import NeedsPerson, Router, Talk, new_id
-from endcloud.types import Feedback, Sampling, Turn
+from endcloud.types import Exchange, Feedback, Sampling, Turn
 
 _CONTEXT_TURNS = 40
 """Turns of a conversation that are looked at; the models cut them further to what they can read."""
@@ -84,6 +84,21 @@ class Answering:
             async for event in events:
                 yield event
 
+    async def again(self, customer: str, exchange: Exchange) -> AsyncGenerator[Event]:
+        """The cloud's answer to a query whose reply disappointed: the one that was given, or a new one."""
+        query = exchange.query
+        turns = await self.parts.record.turns(query.conversation)
+        given = [turn for turn in turns if turn.answers == query.id and turn.route == "cloud" and turn.finish == "stop"]
+        if given:
+            yield Said(given[-1])
+            return
+        talk = await self.talk(customer, query, exchange.context)
+        async with aclosing(
+            self._spoken(talk, self.parts.router.take_over(talk, "a customer was not content"))
+        ) as said:
+            async for event in said:
+                yield event
+
     async def talk(self, customer: str, query: Turn, before: tuple[Turn, ...], delivery: Delivery = Delivery()) -> Talk:
         """A query as the router takes it, with what is known of the customer."""
         knowledge, sampling = self.parts.knowledge, delivery.sampling or self.parts.sampling
@@ -124,16 +139,17 @@ class Answering:
             async for event in self._call(query, reason):
                 yield event
             return
-        talk = await self.talk(customer, query, before, delivery)
-        async with aclosing(self._routed(replace(talk, told=told))) as events:
+        talk = replace(await self.talk(customer, query, before, delivery), told=told)
+        async with aclosing(self._spoken(talk, self.parts.router.answer(talk))) as events:
             async for event in events:
                 yield event
 
-    async def _routed(self, talk: Talk) -> AsyncGenerator[Event]:
+    async def _spoken(self, talk: Talk, events: AsyncGenerator[Event | NeedsPerson]) -> AsyncGenerator[Event]:
+        """What a route says, kept as it is told; a person is called where it needs one."""
         open_reply: list[Began] = []
         shown: list[str] = []
         try:
-            async with aclosing(self.parts.router.answer(talk)) as events:
+            async with aclosing(events):
                 async for event in events:
                     if isinstance(event, NeedsPerson):
                         async for called in self._call(talk.query, event.reason):

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from endcloud.facts import unsupported
+from endcloud.serving.intents import promises_a_person
 
 _ADDRESS = re.compile(
     r"(?:(?:(?:亲爱的|尊敬的)(?:顾客|客户|朋友|亲)?|亲|[您你]好|hello|hi|dear(?:\s+customer)?)[呀哦哈啊~～]*[，,、！!。.\s]*)+",
@@ -29,6 +30,10 @@ class Withheld(Exception):
         super().__init__(reason)
         self.reason = reason
         self.shown = shown
+
+
+class PersonPromised(Withheld):
+    """The clause says that a person is on the way. Only the service can bring that about, and it says so itself."""
 
 
 class Check(Protocol):
@@ -91,6 +96,8 @@ class Release:
         if not end or (not last and not self.shown and _ADDRESS.fullmatch(self._waiting[:end])):
             return ""
         clause, self._waiting = self._waiting[:end], self._waiting[end:]
+        if promises_a_person(self.shown + clause):
+            raise PersonPromised("a person was promised", self.shown)
         for check in self._checks:
             if reason := check.problem(self.shown + clause, self._sources):
                 raise Withheld(reason, self.shown)

@@ -22,7 +22,7 @@ from endcloud.serving.breaker import CircuitBreaker
 from endcloud.serving.confidence import Confidence
 from endcloud.serving.events import Event, Said
 from endcloud.serving.release import Check, Release
-from endcloud.serving.speaking import Judge, Relevance, Reply, Unfit, speak
+from endcloud.serving.speaking import Judge, Promised, Relevance, Reply, Unfit, speak
 from endcloud.types import CAUTION, FROM_MEMORY, LOOKED_UP, Message, Request, Sampling, Turn
 
 _ROLES: dict[str, Literal["user", "assistant"]] = {
@@ -139,9 +139,10 @@ class EndRoute:
 
 @dataclass(frozen=True, slots=True)
 class NeedsPerson:
-    """The router's last word: a person is needed, and why."""
+    """The router's last word: a person is needed, and why. `promised`: a model was about to promise one."""
 
     reason: str
+    promised: bool = False
 
 
 @dataclass
@@ -180,6 +181,9 @@ class Router:
                     async for event in events:
                         yield event
                 return
+            except Promised as promised:
+                yield NeedsPerson("; ".join((*reasons, str(promised))), promised=True)
+                return
             except Unfit as unfit:
                 reasons.append(str(unfit))
         reason = "; ".join(reasons)
@@ -188,14 +192,19 @@ class Router:
         else:
             yield Said(self.caution(talk, reason))
 
-    async def take_over(self, talk: Talk, reason: str) -> AsyncGenerator[Event]:
-        """The cloud's answer to a query, whatever the end model said of it: offered after a thumbs-down."""
+    async def take_over(self, talk: Talk, reason: str) -> AsyncGenerator[Event | NeedsPerson]:
+        """The cloud's answer to a query, whatever the end model said of it: offered after a thumbs-down.
+
+        Raises CloudError where it cannot be asked or has none to show; one that promises a person needs one.
+        """
         if skipped := self.cloud.skipped():
             raise CloudError(f"The cloud cannot be asked: {skipped}.")
         try:
             async with aclosing(self._cloud(talk, reason)) as events:
                 async for event in events:
                     yield event
+        except Promised as promised:
+            yield NeedsPerson(str(promised), promised=True)
         except Unfit as unfit:
             raise CloudError(f"The cloud has no answer that may be shown: {unfit}.") from unfit
 
@@ -241,7 +250,7 @@ class Router:
         except Unfit as unfit:
             if isinstance(unfit.__cause__, CloudError):
                 self.cloud.breaker.failed()
-            raise Unfit(f"cloud: {unfit}") from unfit
+            raise type(unfit)(f"cloud: {unfit}") from unfit
         self.cloud.breaker.succeeded()
 
     def caution(self, talk: Talk, reason: str) -> Turn:

@@ -114,7 +114,9 @@ class Service:
             return
         async with aclosing(self.router.answer(talk)) as events:
             async for event in events:
-                if isinstance(event, NeedsPerson):
+                if isinstance(event, NeedsPerson) and event.promised:
+                    event = Said(self._notice(asked, self.router.wording.unkept))
+                elif isinstance(event, NeedsPerson):
                     event = Said(self.router.caution(talk, event.reason))
                 yield event
 
@@ -150,19 +152,20 @@ class Service:
         return {one.turn: one.value for one in given if one.value is not None}
 
     async def second_answer(self, visitor: Visitor, turn: str) -> AsyncGenerator[Event]:
-        """The cloud's answer to the query of a reply that disappointed; kept, it is later what the end model learns."""
+        """The cloud's answer to the query of a reply that disappointed; kept, it is later what the end model learns.
+
+        The cloud is asked once: whoever wants it again is told the answer that was given.
+        """
         reply = await self.reply(turn)
         await self._owned(visitor, reply.conversation)
         exchange = await self.exchange(reply)
         if reply.route != "end":
             raise ConflictError(f"The reply {turn!r} was given by {reply.route!r} already; a person can help.")
-        talk = await self._answering.talk(visitor.customer, exchange.query, exchange.context)
-        taken_over = self.router.take_over(talk, "a customer was not content")
         with self._floor.joined(reply.conversation) as free:
             await free.wait()
-            async with aclosing(taken_over) as events:
+            async with aclosing(self._answering.again(visitor.customer, exchange)) as events:
                 async for event in events:
-                    yield await self.record.kept(event)
+                    yield event
 
     def open_reply(self, conversation: str) -> tuple[Began, Piece] | None:
         """The reply that is being given now, as far as it goes: for a page that comes back in the middle."""

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from endcloud.serving import intents
 from endcloud.types import FeedbackKind, Turn
 
+_ASKED = "asked for a person"
+
 
 def implicit(query: Turn, before: Sequence[Turn]) -> tuple[str, list[FeedbackKind]]:
     """The id of the last reply by a model, and what the new query says of it: asked again, complained, asked for a
@@ -16,7 +18,7 @@ def implicit(query: Turn, before: Sequence[Turn]) -> tuple[str, list[FeedbackKin
     last = next((turn.id for turn in reversed(before) if turn.route in ("end", "cloud")), "")
     asked = {_plain(turn.text) for turn in before if turn.speaker == "customer"}
     seen: list[tuple[FeedbackKind, bool]] = [
-        ("asked for a person", intents.asks_for_a_person(query.text)),
+        ("asked for a person", wants_a_person(query.text, before) == _ASKED),
         ("complaint", intents.complains(query.text)),
         ("asked again", _plain(query.text) in asked),
     ]
@@ -25,9 +27,9 @@ def implicit(query: Turn, before: Sequence[Turn]) -> tuple[str, list[FeedbackKin
 
 def wants_a_person(text: str, before: Sequence[Turn]) -> str:
     """The reason to call a person that lies in the customer's words: asked for one, or complained time and again."""
-    if intents.asks_for_a_person(text):
-        return "asked for a person"
     earlier = [turn for turn in before if turn.speaker == "customer"]
+    if intents.asks_for_a_person(text) or (earlier and intents.calls_out(text)):
+        return _ASKED
     if intents.complains(text) and earlier and intents.complains(earlier[-1].text):
         return "complaint after complaint"
     return ""

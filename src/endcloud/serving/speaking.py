@@ -16,7 +16,7 @@ from endcloud.protocols import Clock
 from endcloud.serving.confidence import Confidence, Evidence
 from endcloud.serving.delivery import Stops
 from endcloud.serving.events import Began, Event, Piece, Said
-from endcloud.serving.release import Release, Withheld
+from endcloud.serving.release import PersonPromised, Release, Withheld
 from endcloud.types import Delta, Drawn, Finish, Tokens, Turn
 
 Relevance = Callable[[str, str], float | None]
@@ -25,6 +25,10 @@ Relevance = Callable[[str, str], float | None]
 
 class Unfit(Exception):
     """A route has no reply that may be shown, or none that may go on."""
+
+
+class Promised(Unfit):
+    """The reply promises a person: one is to be called, and no other route asked."""
 
 
 async def speak(deltas: AsyncIterator[Delta], reply: Reply, judge: Judge | None = None) -> AsyncGenerator[Event]:
@@ -53,7 +57,7 @@ async def speak(deltas: AsyncIterator[Delta], reply: Reply, judge: Judge | None 
         reason = str(failure) if isinstance(failure, (Withheld, Unfit)) else f"failed with {type(failure).__name__}"
         if reply.shown.strip():
             yield Said(reply.turn("content_filter", reason))
-        raise Unfit(reason) from failure
+        raise (Promised if isinstance(failure, PersonPromised) else Unfit)(reason) from failure
     finally:
         if isinstance(deltas, AsyncGenerator):  # frees the model's place when the customer has left
             await deltas.aclose()
