@@ -93,6 +93,32 @@ def test_both_languages_say_the_same(demo: Served, browser: Browser, words: str)
 
 
 @needs_chromium
+def test_a_lost_stream_comes_back_when_a_call_succeeds_not_when_its_wait_is_over(
+    demo: Served, browser: Browser
+) -> None:
+    with demo.visitor() as visitor, browser.new_page() as page:
+        page.goto(f"{demo.url}/static/theme.css")
+        page.route("**/events*", lambda route: route.abort())
+        page.evaluate(
+            """async (token) => {
+              const { Api } = await import("/static/api.js");
+              const real = window.setTimeout; // no wait is ever over
+              window.setTimeout = (work, wait) => (wait >= 300 ? 0 : real(work, wait));
+              window.states = [];
+              window.api = new Api({ headers: async () => ({ authorization: token }) });
+              const signal = new AbortController().signal;
+              window.api.listen("v1/conversations/lost/events", { on: {}, signal, state: (one) => states.push(one) });
+            }""",
+            visitor.headers["authorization"],
+        )
+        page.wait_for_function("states.at(-1) === 'lost'")
+        page.unroute("**/events*")
+        assert page.evaluate("states") == ["connecting", "lost"]
+        page.evaluate("api.get('v1/shop')")
+        page.wait_for_function("states.at(-1) === 'open'")
+
+
+@needs_chromium
 def test_every_topic_that_is_remembered_has_a_name_in_the_chat(demo: Served, browser: Browser) -> None:
     with browser.new_page() as page:
         page.goto(f"{demo.url}/static/theme.css")

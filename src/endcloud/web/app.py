@@ -12,7 +12,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from fastapi import FastAPI
-from fastapi.middleware.cors import CORSMiddleware
 from fastapi.routing import APIRoute
 
 from endcloud import __version__
@@ -35,7 +34,9 @@ from endcloud.web import (
 from endcloud.web.access import Gate, Keys, takes_place
 from endcloud.web.back_office import BackOffice
 from endcloud.web.books import Figures
-from endcloud.web.limits import Admission, BodyLimit, EarlyRefusal, SecurityHeaders
+from endcloud.web.limits import Admission, BodyLimit, EarlyRefusal, Listeners, SecurityHeaders
+from endcloud.web.origins import CustomersOrigins
+from endcloud.web.rates import Rate
 from endcloud.web.tokens import Tokens
 
 PARTS = (
@@ -66,11 +67,19 @@ _DRAIN_SECONDS = 20.0
 
 @dataclass(frozen=True, slots=True)
 class WebSettings:
-    """Bounds and openness of the web: answers under way at once, bytes of a body, origins that may call the API."""
+    """Bounds and openness of the web: answers under way at once, bytes of a body, origins that may call the API.
+
+    Event streams open at once: `streams` of all customers, `streams_each` of one. `visitors` are new ones and
+    `wrong_keys` wrong logins, of one address a minute.
+    """
 
     answers: int = 64
     body_bytes: int = 256 * 1024
     allowed_origins: Sequence[str] = ()
+    streams: int = 512
+    streams_each: int = 16
+    visitors: int = 120
+    wrong_keys: int = 10
     chat_page: pages.ChatPage = field(default_factory=pages.ChatPage)
 
 
@@ -109,6 +118,9 @@ def create_app(
     app.state.metrics = metrics.Metrics(gauges)
     service.feed.observers.append(app.state.metrics.hear)
     app.state.admission = Admission(settings.answers)
+    app.state.listeners = Listeners(settings.streams, settings.streams_each)
+    app.state.staff_listeners = Listeners(settings.streams, 4 * settings.streams_each)
+    app.state.visitors, app.state.wrong_keys = Rate(settings.visitors), Rate(settings.wrong_keys)
     app.state.running = set()
     app.state.ready = False
     for part in PARTS:
@@ -118,13 +130,7 @@ def create_app(
     app.add_middleware(EarlyRefusal, admission=app.state.admission, routes=places)
     app.add_middleware(BodyLimit, most=settings.body_bytes)
     if settings.allowed_origins:
-        app.add_middleware(
-            CORSMiddleware,
-            allow_origins=list(settings.allowed_origins),
-            allow_methods=["GET", "POST", "DELETE"],
-            allow_headers=["authorization", "content-type", "last-event-id"],
-            expose_headers=["retry-after"],
-        )
+        app.add_middleware(CustomersOrigins, origins=settings.allowed_origins)
     app.add_middleware(SecurityHeaders, headers=_HEADERS)
     app.add_middleware(metrics.Measured, metrics=app.state.metrics)
     return app

@@ -21,7 +21,7 @@ from endcloud.serving.service import Service
 from endcloud.types import Feedback
 from endcloud.web.access import Calls, Role, Routes, Whose, customer_named, still_admitted
 from endcloud.web.failures import RefusedRequest
-from endcloud.web.limits import Admission
+from endcloud.web.limits import Admission, Listeners, not_too_often
 from endcloud.web.listening import conversation_events
 from endcloud.web.streams import EventStream
 from endcloud.web.texts import After, Body, Name, Words
@@ -72,6 +72,7 @@ Serves = Annotated[Service, Depends(service_of)]
 async def visitor_token(request: Request) -> dict[str, Any]:
     """A token for whoever opens the page: it owns the conversations begun with it, and nothing else."""
     tokens: Tokens = request.app.state.tokens
+    not_too_often(request.app.state.visitors, request)
     return {"token": tokens.make("visitor", new_id("v")), "seconds": int(LIFETIMES["visitor"].total_seconds())}
 
 
@@ -115,7 +116,10 @@ async def events(conversation: Name, request: Request, service: Serves, visitor:
     if not await nobody_elses():
         raise RefusedRequest(403, f"The conversation {conversation!r} belongs to somebody else; begin one of your own.")
     seen = after or request.headers.get("last-event-id", "")
-    return EventStream(conversation_events(service, conversation, seen, goes_on, customer=visitor.customer))
+    listeners: Listeners = request.app.state.listeners
+    leave = listeners.enter(visitor.owner)
+    events = conversation_events(service, conversation, seen, goes_on, customer=visitor.customer)
+    return EventStream(events, leave=leave)
 
 
 @routes.post("/v1/turns/{turn}/second-answer", roles=_OURS, takes_place=True, status_code=202)

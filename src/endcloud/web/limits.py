@@ -7,9 +7,12 @@ so it is done before the body is read, the route looked for or the key looked at
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from fastapi import Request
 from fastapi.routing import APIRoute
 from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
@@ -17,6 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from endcloud.web.failures import RefusedRequest, refused
 from endcloud.web.openai_wire import error_body
+from endcloud.web.rates import Rate
 
 
 @dataclass
@@ -42,6 +46,42 @@ class Admission:
 
     def _leave(self) -> None:
         self.under_way -= 1
+
+
+@dataclass
+class Listeners:
+    """How many event streams may be open at once, of all and of `each` reader; the one beyond is refused with 429."""
+
+    most: int
+    each: int
+    open: Counter[str] = field(default_factory=Counter)
+
+    def enter(self, who: str) -> Callable[[], None]:
+        """Takes a place and returns how to give it back. Raises RefusedRequest where there is none."""
+        if self.open[who] >= self.each:
+            message = f"{self.each} event streams of yours are open already; close one, or try again in 5 seconds."
+            raise RefusedRequest(429, message, code="rate_limit_exceeded", retry_after=5)
+        if self.open.total() >= self.most:
+            message = f"All {self.most} event streams are taken; try again in 5 seconds."
+            raise RefusedRequest(429, message, code="rate_limit_exceeded", retry_after=5)
+        self.open[who] += 1
+
+        def leave() -> None:
+            self.open[who] -= 1
+            self.open += Counter()  # drops those who have none open
+
+        return leave
+
+
+def not_too_often(rate: Rate, request: Request) -> str:
+    """The address of a request, which is counted. Raises RefusedRequest where it has come too often."""
+    address = request.client.host if request.client is not None else ""
+    if wait := rate.wait(address):
+        seconds = math.ceil(wait)
+        message = f"Too many of these came from your address; try again in {seconds} s."
+        raise RefusedRequest(429, message, code="rate_limit_exceeded", retry_after=seconds)
+    rate.count(address)
+    return address
 
 
 class EarlyRefusal:

@@ -111,7 +111,7 @@ class Measured:
         try:
             await self._app(scope, receive, watched)
         finally:
-            route = getattr(scope.get("route"), "path", "none")
+            route = "preflight" if _is_preflight(scope) else getattr(scope.get("route"), "path", "none")
             method = scope["method"] if scope["method"] in _METHODS else "other"  # a caller may invent any
             seconds = time.monotonic() - begun
             self._metrics.requests.labels(method, route, str(status)).inc()
@@ -119,6 +119,13 @@ class Measured:
             log.info("%s %s %d %.0f ms", method, route, status, 1_000 * seconds)
             if status == 429:
                 self._metrics.refused.inc()
+
+
+def _is_preflight(scope: Scope) -> bool:
+    """Whether a browser asks what it may send from another origin; answered before any route is looked for."""
+    return scope["method"] == "OPTIONS" and any(
+        name == b"access-control-request-method" for name, _ in scope["headers"]
+    )
 
 
 @routes.get("/metrics", roles=("service", "admin"), response_model=None)

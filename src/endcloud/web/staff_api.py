@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections.abc import Callable
 from functools import partial
 from typing import Annotated, Any
 
@@ -15,9 +16,11 @@ from fastapi import Request
 from fastapi.responses import JSONResponse, Response
 from pydantic import StringConstraints
 
-from endcloud.web.access import COOKIE, STAFF, Calls, Gate, Routes, UnknownCallerError, still_admitted
+from endcloud.web.access import COOKIE, STAFF, Caller, Calls, Gate, Routes, UnknownCallerError, still_admitted
 from endcloud.web.customer_api import Serves
+from endcloud.web.limits import Listeners, not_too_often
 from endcloud.web.listening import all_events, conversation_events
+from endcloud.web.rates import Rate
 from endcloud.web.streams import EventStream
 from endcloud.web.texts import After, Body, Name, Words
 from endcloud.web.tokens import LIFETIMES, Tokens
@@ -43,9 +46,12 @@ async def log_in(body: Login, request: Request) -> Response:
     """Trades a staff key for a login."""
     gate: Gate = request.app.state.gate
     tokens: Tokens = request.app.state.tokens
+    wrong: Rate = request.app.state.wrong_keys
+    address = not_too_often(wrong, request)
     key = await asyncio.to_thread(gate.staff_key, body.key)
     if key is None or key.role not in STAFF:
         raise UnknownCallerError("This key opens no console; ask for one with `endcloud keys make --role agent`.")
+    wrong.forgive(address)
     csrf = secrets.token_urlsafe(24)
     response = JSONResponse({"name": key.name, "role": key.role, "csrf": csrf})
     response.set_cookie(
@@ -88,9 +94,10 @@ async def queue(service: Serves) -> dict[str, Any]:
 
 
 @routes.get("/console/events", roles=("agent", "reviewer"), response_model=None)
-async def everything(request: Request, service: Serves) -> Response:
+async def everything(request: Request, service: Serves, caller: Calls) -> Response:
     """All that happens, as server-sent events."""
-    return EventStream(all_events(service, partial(still_admitted, request)))
+    leave = _listening(request, caller)
+    return EventStream(all_events(service, partial(still_admitted, request)), leave=leave)
 
 
 @routes.get("/console/conversations/{conversation}/turns", roles=("agent", "reviewer"))
@@ -100,9 +107,15 @@ async def turns(conversation: Name, service: Serves, after: After = "") -> dict[
 
 
 @routes.get("/console/conversations/{conversation}/events", roles=("agent", "reviewer"), response_model=None)
-async def events(conversation: Name, request: Request, service: Serves, after: After = "") -> Response:
-    goes_on = partial(still_admitted, request)
-    return EventStream(conversation_events(service, conversation, after, goes_on, staff=True))
+async def events(conversation: Name, request: Request, service: Serves, caller: Calls, after: After = "") -> Response:
+    leave, goes_on = _listening(request, caller), partial(still_admitted, request)
+    return EventStream(conversation_events(service, conversation, after, goes_on, staff=True), leave=leave)
+
+
+def _listening(request: Request, caller: Caller) -> Callable[[], None]:
+    """A place among the staff's streams, which customers cannot take; returns how to give it back."""
+    listeners: Listeners = request.app.state.staff_listeners
+    return listeners.enter(caller.name)
 
 
 @routes.post("/console/conversations/{conversation}/claim", roles=("agent",))

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 
 from fastapi.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 
 class EventStream(StreamingResponse):
-    """A response of server-sent events that lets go of its source at once when the reader leaves."""
+    """A response of server-sent events that lets go of its source, and calls `leave`, when the reader leaves."""
 
-    def __init__(self, events: AsyncGenerator[bytes], headers: Mapping[str, str] | None = None) -> None:
-        self._events = events
+    def __init__(
+        self,
+        events: AsyncGenerator[bytes],
+        headers: Mapping[str, str] | None = None,
+        leave: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._events, self._leave = events, leave
         kept = {"cache-control": "no-store", "x-accel-buffering": "no", **(headers or {})}
         super().__init__(events, media_type="text/event-stream", headers=kept)
 
@@ -20,6 +25,7 @@ class EventStream(StreamingResponse):
         try:
             await super().__call__(scope, receive, send)
         finally:
+            self._leave()
             await self._events.aclose()
 
 

@@ -28,6 +28,7 @@ export class Api {
     this.base = base;
     this.headers = headers;
     this.renew = renew;
+    this.waking = new Set(); // what to call when the service answers: whoever waits to come back need not wait on
   }
 
   get(path, options) { return this.call("GET", path, undefined, options); }
@@ -38,6 +39,7 @@ export class Api {
   /** The answer's JSON. Throws ApiError. */
   async call(method, path, body, { signal, seconds = CALL_SECONDS } = {}) {
     const response = await this.#reach(method, path, body, either(signal, AbortSignal.timeout(seconds * 1000)));
+    for (const wake of this.waking) wake();
     try {
       return response.status === 204 ? null : await response.json();
     } catch {
@@ -52,6 +54,7 @@ export class Api {
   async listen(path, { on, after = "", state = () => {}, refused = () => {}, signal }) {
     let wait = FIRST_WAIT;
     while (!signal.aborted) {
+      let asked = false; // whether the service itself said when to come back
       state("connecting");
       try {
         const watch = new Watch(signal);
@@ -73,13 +76,31 @@ export class Api {
           refused(error);
           return;
         }
-        if (error instanceof ApiError && error.retryAfter) wait = Math.max(wait, error.retryAfter * 1000);
+        asked = error instanceof ApiError && error.retryAfter > 0;
+        if (asked) wait = Math.max(wait, error.retryAfter * 1000);
       }
       if (signal.aborted) return;
       state("lost");
-      await rested(wait * (0.75 + Math.random() / 2), signal);
+      await this.#rested(wait * (0.75 + Math.random() / 2), signal, asked);
       wait = Math.min(wait * 2, LONGEST_WAIT);
     }
+  }
+
+  /** Waits, but not longer than until the network is back or a call succeeds, unless the service asked for the wait. */
+  #rested(milliseconds, signal, asked) {
+    return new Promise((resolve) => {
+      const done = () => {
+        clearTimeout(timer);
+        removeEventListener("online", done);
+        signal.removeEventListener("abort", done);
+        this.waking.delete(done);
+        resolve();
+      };
+      const timer = setTimeout(done, milliseconds);
+      addEventListener("online", done);
+      signal.addEventListener("abort", done);
+      if (!asked) this.waking.add(done);
+    });
   }
 
   async #reach(method, path, body, signal, again = true) {
@@ -162,21 +183,6 @@ class Watch {
 
 function either(...signals) {
   return AbortSignal.any(signals.filter(Boolean));
-}
-
-/** Waits, but not longer than until the network is back. */
-function rested(milliseconds, signal) {
-  return new Promise((resolve) => {
-    const done = () => {
-      clearTimeout(timer);
-      removeEventListener("online", done);
-      signal.removeEventListener("abort", done);
-      resolve();
-    };
-    const timer = setTimeout(done, milliseconds);
-    addEventListener("online", done);
-    signal.addEventListener("abort", done);
-  });
 }
 
 /** A name for words or feedback that nobody else has: sent again under it, they count once. */
