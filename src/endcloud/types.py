@@ -26,6 +26,7 @@ FeedbackKind = Literal["thumb", "stars", "correction", "note", "asked again", "c
 
 # Marks in the reason of a reply (`Turn.reason`).
 CAUTION = "caution: "
+UNSURE_TWICE = "not sure twice: "
 FROM_MEMORY = "from what is known of the customer"
 LOOKED_UP = "as the shop's own system says"
 

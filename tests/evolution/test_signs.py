@@ -9,7 +9,7 @@ import pytest
 
 from endcloud.evolution.signs import PERSON, Evidence, of_customers, signs
 from endcloud.rounds import UNASKED, Audit
-from endcloud.types import CAUTION, FROM_MEMORY, Feedback, FeedbackKind, Score, Turn, Witness
+from endcloud.types import CAUTION, FROM_MEMORY, UNSURE_TWICE, Feedback, FeedbackKind, Score, Turn, Witness
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 REPLY = Turn("r", "c", "end", "亲，满59元包邮", AT, "q", "end", "v1")
@@ -113,3 +113,9 @@ def test_what_was_drawn_from_memory_is_nobodys_lesson() -> None:
 def test_caution_and_a_stopped_reply_are_failures() -> None:
     assert kinds(Evidence(replace(REPLY, reason=f"{CAUTION}unsure"))) == ["nobody was sure enough to answer"]
     assert kinds(Evidence(replace(REPLY, finish="content_filter"))) == ["stopped by a check"]
+
+
+def test_a_question_for_which_a_person_was_called_since_no_model_was_sure_is_a_failure() -> None:
+    notice = replace(REPLY, speaker="shop", route="human", reason=f"{UNSURE_TWICE}0.31 < 0.6")
+    assert kinds(Evidence(notice)) == ["nobody was sure enough to answer"]
+    assert kinds(Evidence(replace(notice, reason="asked for a person"))) == []

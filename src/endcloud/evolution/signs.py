@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from endcloud.rounds import Audit
-from endcloud.types import Feedback, Turn
+from endcloud.types import UNSURE_TWICE, Feedback, Turn
 
 CustomerSign = Literal["disliked", "complained", "asked for a person", "asked again"]
 Verdict = Literal["", "accepted", "rejected", "corrected"]
@@ -26,6 +26,7 @@ _OF_CUSTOMERS: dict[CustomerSign, tuple[float, str]] = {
     "asked for a person": (2.0, "the customer asked for a person"),
     "asked again": (1.5, "the customer asked the same again"),
 }
+_NOBODY_SURE = "nobody was sure enough to answer"
 _FEW_STARS = 3
 
 
@@ -61,8 +62,10 @@ def of_customers(feedback: Sequence[Feedback]) -> list[CustomerSign]:
 def signs(evidence: Evidence, poor: float) -> tuple[Sign, ...]:
     """What speaks against a reply, heaviest first; empty where nothing can be learned. A score below `poor` is low."""
     reply, audit = evidence.reply, evidence.audit
-    if evidence.verdict == "accepted" or reply.private or reply.speaker == "shop":
+    if evidence.verdict == "accepted" or reply.private:
         return ()
+    if reply.speaker == "shop":  # the notice that a person was called
+        return (Sign(_NOBODY_SURE, _CAUTIOUS),) if reply.reason.startswith(UNSURE_TWICE) else ()
     found = list(_of_people(evidence))
     if reply.speaker == "end":
         found += _of_facts(evidence, audit)
@@ -75,7 +78,7 @@ def signs(evidence: Evidence, poor: float) -> tuple[Sign, ...]:
         if reply.finish == "content_filter":
             found.append(Sign("stopped by a check", _STOPPED))
         if reply.cautious:
-            found.append(Sign("nobody was sure enough to answer", _CAUTIOUS))
+            found.append(Sign(_NOBODY_SURE, _CAUTIOUS))
     elif reply.speaker == "cloud" and reply.finish == "stop" and not _disbelieved(evidence):
         found.append(Sign("the end model was not sure, and the cloud answered", _TAKEN_OVER))
     return tuple(sorted(found, key=lambda sign: -sign.weight))

@@ -23,7 +23,7 @@ from endcloud.serving.confidence import Confidence
 from endcloud.serving.events import Event, Said
 from endcloud.serving.release import Check, Release
 from endcloud.serving.speaking import Judge, Promised, Relevance, Reply, Unfit, speak
-from endcloud.types import CAUTION, FROM_MEMORY, LOOKED_UP, Message, Request, Sampling, Turn
+from endcloud.types import CAUTION, FROM_MEMORY, LOOKED_UP, UNSURE_TWICE, Message, Request, Sampling, Turn
 
 _ROLES: dict[str, Literal["user", "assistant"]] = {
     "customer": "user",
@@ -188,7 +188,7 @@ class Router:
                 reasons.append(str(unfit))
         reason = "; ".join(reasons)
         if _was_unsure(talk.before):
-            yield NeedsPerson(f"not sure twice: {reason}")
+            yield NeedsPerson(f"{UNSURE_TWICE}{reason}")
         else:
             yield Said(self.caution(talk, reason))
 
