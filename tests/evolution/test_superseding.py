@@ -10,7 +10,7 @@ import pytest
 from endcloud.bundled.dialogues import Exchange, dialogues
 from endcloud.bundled.shop import Shop, load_shop
 from endcloud.bundled.truth import Meaning, judge
-from endcloud.evolution.superseding import Change, Item, changes, corrected, still_true, superseded
+from endcloud.evolution.superseding import Change, Item, changes, corrected, says_the_new, still_true, superseded
 
 RULES = [
     "满59元包邮，不满59元的订单收8元运费。",
@@ -75,6 +75,14 @@ def test_a_new_rule_makes_doubtful_what_says_otherwise() -> None:
     after = [*RULES, "赠品不支持退货。"]
     assert found("赠品可以退货吗", "亲，赠品支持退货哦", after) == "doubtful"
     assert found("赠品可以退货吗", "亲，赠品不支持退货哦", after) == ""
+
+
+def test_a_new_answer_teaches_a_rule_only_if_it_states_what_is_new() -> None:
+    edit = Change("满59元包邮，不满59元的订单收8元运费。", "满88元包邮，不满88元的订单收8元运费。")
+    assert says_the_new("亲，满88元包邮哦", edit) and not says_the_new("亲，不够包邮的话收8元运费呢", edit)
+    courier = Change("默认发中通快递。", "默认发圆通快递。")
+    assert says_the_new("亲，我们发圆通的", courier) and not says_the_new("亲，2小时内能改地址", courier)
+    assert says_the_new("亲，可以的", Change("商品质保90天。", "商品都有质保。"))
 
 
 def test_an_edit_is_a_diff_of_lines() -> None:

@@ -8,7 +8,7 @@ last, so that a worker that was killed does the same once more: all of it is row
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
@@ -19,7 +19,15 @@ from endcloud.assembly.recorded_answers import RecordedAnswer, recorded_answers
 from endcloud.errors import LockedError
 from endcloud.evolution.clusters import Clusters, question_of
 from endcloud.evolution.lessons import approval_of, part_of, refusal
-from endcloud.evolution.superseding import Change, Found, changes, stated_of_the_removed, still_true, superseded
+from endcloud.evolution.superseding import (
+    Change,
+    Found,
+    changes,
+    says_the_new,
+    stated_of_the_removed,
+    still_true,
+    superseded,
+)
 from endcloud.rounds import Lesson, Retirement
 
 if TYPE_CHECKING:
@@ -221,7 +229,7 @@ class _Settling:
             self._teach(unsure[0], unsure[0].item.reply)
 
     def _good(self, found: Found, label: Label | None) -> str:
-        """The cloud's new answer, if it may be learned and does not state what the edit took back."""
+        """The cloud's new answer, if it may be learned and says what holds now, not what the edit took back."""
         shop, example = self._evolution.shop, self._edit.answers[found.item.id].example
         text = label.text if label is not None else ""
         why = refusal(
@@ -229,7 +237,8 @@ class _Settling:
             unrestorable=shop.masker.unrestorable(example.messages, text),
             against_the_rules=not shop.policies.agree(example.query, text),
         )
-        return "" if why or stated_of_the_removed(text, found.change) else text
+        beside = found.finding == "untrue" and not says_the_new(text, found.change)  # it answers another matter
+        return "" if why or beside or stated_of_the_removed(text, found.change) else text
 
     def _teach(self, found: Found, reply: str) -> None:
         answer, settings = self._edit.answers[found.item.id], self._evolution.settings
@@ -257,12 +266,20 @@ class _Settling:
 
 
 def _asked_again(edit: Edit, most: int) -> list[Example]:
-    """The questions that the cloud is asked again: for each change up to `most`, doubtful ones first, then those that
-    need the least context; the same ones each time."""
+    """The questions that the cloud is asked again: for each change up to `most`, doubtful ones first, then those to
+    which more than one answer gave the old rule, since a single one may have been beside the point, and with little
+    context before many words; the same ones each time."""
+    answers = Counter(edit.answers[one.item.id].root for one in edit.untrue)
+
+    def order(found: Found) -> tuple[int, int, bytes]:
+        answer = edit.answers[found.item.id]
+        drawn = blake2b(answer.root.encode(), digest_size=8).digest()
+        return -answers[answer.root], len(answer.example.messages), drawn
+
     taken: dict[Change, int] = defaultdict(int)
     asked: dict[str, Example] = {}
     said: set[tuple[str, ...]] = set()
-    for found in (*edit.doubtful, *sorted(edit.untrue, key=lambda one: _order(edit.answers[one.item.id]))):
+    for found in (*edit.doubtful, *sorted(edit.untrue, key=order)):
         answer = edit.answers[found.item.id]
         words = tuple(message.content for message in answer.example.messages)
         if taken[found.change] < most and answer.root not in asked and words not in said:
@@ -270,10 +287,6 @@ def _asked_again(edit: Edit, most: int) -> list[Example]:
             taken[found.change] += 1
             said.add(words)
     return list(asked.values())
-
-
-def _order(answer: RecordedAnswer) -> tuple[int, bytes]:
-    return len(answer.example.messages), blake2b(answer.root.encode(), digest_size=8).digest()
 
 
 def _by_root(edit: Edit) -> dict[str, list[Found]]:

@@ -186,6 +186,13 @@ def stated_of_the_removed(reply: str, change: Change) -> list[Fact | str]:
     ]
 
 
+def says_the_new(reply: str, change: Change) -> bool:
+    """Whether a reply states what the new text says in the place of the old; true where it says nothing new."""
+    back = Change(change.new, change.old)
+    anything = [fact for fact in facts_in(change.new) if _lacks(change.old, fact)] or _names_gone(back)
+    return not anything or bool(stated_of_the_removed(reply, back))
+
+
 def _lacks(new: str, fact: Fact) -> bool:
     """Whether the new text no longer says `fact`. 可以, 能 and 支持 are said for one another: of these it must say the
     opposite, or nothing at all."""
