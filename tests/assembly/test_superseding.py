@@ -11,9 +11,11 @@ import pytest
 from lived_shop import LivedShop, lived_shop
 
 from endcloud.assembly import superseding
+from endcloud.assembly.evolving import Evolution
 from endcloud.assembly.lessons import ask
 from endcloud.errors import EndcloudError
-from endcloud.rounds import Lesson
+from endcloud.rounds import Lesson, Retirement
+from endcloud.testing.silent_progress import SilentProgress
 from endcloud.types import SUPERSEDED, Message
 
 ANSWERS: dict[str, str] = {}
@@ -265,3 +267,24 @@ def test_an_unreadable_file_is_an_error_that_names_it(lived: LivedShop) -> None:
     with pytest.raises(EndcloudError, match=r"policies\.md"):
         superseding.carry_out(lived.evolution, 1)
     assert len(lived.evolution.policy_texts.all()) == 1
+
+
+def test_a_running_service_shows_the_cloud_no_pair_that_another_process_has_retired(lived: LivedShop) -> None:
+    from endcloud.assembly import Shop
+    from endcloud.assembly.following import Follower
+
+    pair = about(lived, "发票")[0]
+    with Follower.of(lived.shop) as follower:
+        assert pair in shown(lived)
+        with Shop.open(lived.shop.directory.root, SilentProgress()) as other:
+            reason = Retirement(pair, "a newer truth", "rules 2", lived.clock.now())
+            Evolution(other, lived.clock).retirements.add([reason])
+        follower.look()
+        assert pair not in shown(lived)
+
+
+def shown(lived: LivedShop) -> set[str]:
+    """The examples whose pairs stand in the prompt of a question about colours."""
+    asked = [replace(one, id="asked", dialogue="asked") for one in lived.shop.recorded() if "掉色" in one.query][:1]
+    choice = next(lived.shop.teacher.exemplars.choose(asked))
+    return {one.example for one in (*choice.block, *choice.nearest)}
