@@ -42,7 +42,7 @@ class EvolutionSettings(BaseModel):
         0.3, gt=0, lt=1, description="Share of question clusters that judge a candidate and are never trained on."
     )
     replay: float = Field(
-        3.0,
+        6.0,
         ge=0,
         description="Old examples learned again each time a lesson is, so that nothing is forgotten. 0 forgets; more takes longer.",
     )
