@@ -76,11 +76,11 @@ class WebSettings:
     answers: int = 64
     body_bytes: int = 256 * 1024
     allowed_origins: Sequence[str] = ()
+    chat_page: pages.ChatPage = field(default_factory=pages.ChatPage)
     streams: int = 512
     streams_each: int = 16
     visitors: int = 120
     wrong_keys: int = 10
-    chat_page: pages.ChatPage = field(default_factory=pages.ChatPage)
 
 
 def create_app(
