@@ -188,6 +188,24 @@ def test_without_a_cloud_the_untrue_goes_and_the_round_goes_on(lived: LivedShop)
     assert set(about(lived, "包邮")) <= lived.evolution.retirements.items()
 
 
+def test_in_an_outage_the_untrue_goes_at_once_and_the_questions_are_asked_in_the_next_round(tmp_path: Path) -> None:
+    out = [True]
+
+    def fault(number: int, question: str) -> Any:
+        return "bad key" if out[0] else None
+
+    with lived_shop(tmp_path / "shop", cloud, fault=fault) as lived:
+        superseding.remember(lived.evolution)
+        edit(lived)
+        figures = superseding.apply(lived.evolution, lived.round())
+        assert set(about(lived, "包邮")) <= lived.evolution.retirements.items()
+        assert not lived.evolution.lessons.all() and "the next round" in figures["notes on the rules"][-1]
+        out[0] = False
+        superseding.apply(lived.evolution, lived.round())
+        assert {one.reply for one in lived.evolution.lessons.all()} == {NEW["包邮"]}
+        assert superseding.apply(lived.evolution, lived.round()) == {}
+
+
 def test_an_emptied_file_retires_nothing_and_says_so(tmp_path: Path) -> None:
     with lived_shop(tmp_path / "shop") as lived:
         path = lived.shop.directory.policies

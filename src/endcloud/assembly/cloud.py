@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from endcloud.assembly.scorers import STAND_IN
@@ -57,20 +58,21 @@ def _key(shop: Shop) -> str:
     return key
 
 
-def teacher_of(shop: Shop, cloud: ChatModel) -> Teacher:
-    """A cloud model with all that it is told about the shop."""
+def teacher_of(shop: Shop, cloud: ChatModel, still_shown: Collection[str] = ()) -> Teacher:
+    """A cloud model with all that it is told about the shop; `still_shown` are examples shown although retired."""
     from endcloud.assembly.recorded_answers import newer_replies
     from endcloud.cloud.exemplars import Exemplars
     from endcloud.cloud.persona import Persona
     from endcloud.cloud.teacher import Teacher
 
     settings = shop.settings.cloud
+    pairs = [replace(one, excluded="") if one.id in still_shown else one for one in shop.examples("train")]
     return Teacher(
         cloud,
         Persona(shop.role, shop.settings.shop.manner),
         shop.policies,
         Exemplars(
-            shop.examples("train"),
+            pairs,
             mode=settings.exemplars,
             pairs=settings.pairs,
             nearest=settings.nearest,

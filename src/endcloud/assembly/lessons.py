@@ -7,7 +7,7 @@ answer now waits: a choice without a lesson is looked at again in the next round
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -59,18 +59,23 @@ def label(evolution: Evolution, round: Round) -> Done:
     return Done(_figures(evolution, round, refused, forgotten, notes))
 
 
-def ask(evolution: Evolution, questions: Sequence[Example], *, reuse: bool = True) -> list[str]:
+def ask(
+    evolution: Evolution, questions: Sequence[Example], *, reuse: bool = True, still_shown: Collection[str] = ()
+) -> list[str]:
     """Has the cloud answer what has no answer yet; returns what stood in the way, in sentences.
 
     The answers are labels under the questions' ids. No cloud, an outage, a used-up budget or `endcloud teach` at work
-    ends nothing but the asking. Without `reuse` no recorded answer to the same question is taken over.
+    ends nothing but the asking. Without `reuse` no recorded answer to the same question is taken over;
+    `still_shown` are pairs that stand in the prompt although they are retired.
     """
-    from endcloud.assembly.cloud import label
+    from endcloud.assembly.cloud import label, teacher_of
 
     if not questions:
         return []
     try:
-        report = label(evolution.shop, examples=questions, clock=evolution.clock, reuse=reuse)
+        shop = evolution.shop
+        teacher = teacher_of(shop, shop.cloud, still_shown) if still_shown else None
+        report = label(shop, examples=questions, teacher=teacher, clock=evolution.clock, reuse=reuse)
     except (CloudError, LockedError, SettingsError, UsageError) as error:
         return [f"The cloud was not asked, or not to the end: {error}"]
     return [report.stopped] if report.stopped else []

@@ -9,7 +9,7 @@ last, so that a worker that was killed does the same once more: all of it is row
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
@@ -64,7 +64,8 @@ class Edit:
 @dataclass
 class Outcome:
     """What an edit did: `retired` by name and reason, `kept` doubtful items that the cloud confirms, `waiting` ones
-    that a reviewer must look at, `taught` questions answered by the new rule, now lessons."""
+    that a reviewer must look at, `taught` questions answered by the new rule, now lessons. `postponed` says that the
+    cloud could not be asked now: what is untrue is retired, the rest is done again by whoever comes next."""
 
     changes: list[Change] = field(default_factory=list)
     retired: list[Found] = field(default_factory=list)
@@ -72,6 +73,7 @@ class Outcome:
     waiting: int = 0
     taught: int = 0
     notes: list[str] = field(default_factory=list)
+    postponed: bool = False
 
     def figures(self) -> dict[str, int]:
         """The numbers, for a round's row and for `--json`."""
@@ -84,8 +86,8 @@ class Outcome:
 
 
 def sentence(found: Found) -> str:
-    """A retirement in words."""
-    return f"{found.item.kind} {found.item.id}: {found.reason}"
+    """A retirement in a few words; which rule it is about stands beside."""
+    return f"{found.item.kind} {found.item.id.removeprefix(f'{found.item.kind}:')}: {found.why}"
 
 
 def apply(evolution: Evolution, round: Round) -> dict[str, Any]:
@@ -121,7 +123,8 @@ def carry_out(evolution: Evolution, round: int, *, whatever_is_gone: bool = Fals
                 return Outcome(notes=[note])
             edit = pending(evolution)
             outcome = _carried_out(evolution, edit, round) if edit else Outcome()
-            evolution.policy_texts.record(shop.policies.lines, evolution.clock.now())
+            if not outcome.postponed:
+                evolution.policy_texts.record(shop.policies.lines, evolution.clock.now())
             return outcome
     except LockedError as error:
         return Outcome(notes=[str(error)])
@@ -186,11 +189,19 @@ def reread(shop: Shop) -> None:
 
 
 def _carried_out(evolution: Evolution, edit: Edit, round: int) -> Outcome:
-    # Asked first, retired after: a teacher without any pair on a matter is a worse one, the rules in its prompt win
-    # over the old pairs, and an answer that states what was taken back is refused.
-    concerned = _by_root(edit)
-    notes = ask(evolution, _asked_again(edit, evolution.settings.asked_again), reuse=False)
+    # Asked with the old pairs, which are retired after: a teacher without any pair on a matter is a worse one; the
+    # rules in its prompt win over them, and an answer that states what was taken back is refused.
+    concerned, asked = _by_root(edit), _asked_again(edit, evolution.settings.asked_again)
+    already = evolution.retirements.items() & {one.item.id for one in edit.untrue}
+    notes = ask(evolution, asked, reuse=False, still_shown=already)
     labels = evolution.shop.labels.of(_name(root, edit.number) for root in concerned)
+    if _unanswered(evolution.shop, asked, labels):
+        _retire(evolution, edit.untrue, edit.by)
+        notes.append(
+            f"Of {len(asked)} questions on the edited rules most could not be put to the cloud now; what is untrue is "
+            "retired, and they are asked at the beginning of the next round."
+        )
+        return Outcome(edit.changes, list(edit.untrue), notes=notes, postponed=True)
     desk = _Settling(evolution, edit, round)
     for root, found in concerned.items():
         desk.settle(found, labels.get(_name(root, edit.number)))
@@ -199,6 +210,16 @@ def _carried_out(evolution: Evolution, edit: Edit, round: int) -> Outcome:
     evolution.shop.__dict__.pop("teacher", None)  # it shows what is retired no more
     waiting = sum(lesson.reply == lesson.poor for lesson in desk.lessons)
     return Outcome(edit.changes, desk.retired, desk.kept, waiting, len(desk.lessons) - waiting, notes)
+
+
+def _unanswered(shop: Shop, asked: Sequence[Example], labels: Mapping[str, Label]) -> bool:
+    """Whether a cloud that is set up has answered less than half of what it was asked: an outage, or no money."""
+    from endcloud.cloud.label_plan import TRANSIENT
+
+    settings = shop.settings.cloud
+    found = [labels.get(one.id) for one in asked]
+    without = sum(one is None or one.reason in TRANSIENT for one in found)
+    return bool(settings.base_url and settings.model) and 2 * without > len(asked)
 
 
 class _Settling:
