@@ -105,6 +105,22 @@ def test_what_the_cloud_and_an_agent_had_to_answer_is_learned_from(tmp_path: Pat
         assert next(iter(found)) == changed.id
 
 
+def test_what_the_version_in_service_has_learned_since_needs_no_second_lesson(tmp_path: Path) -> None:
+    with lived_shop(tmp_path / "s") as lived:
+        cluster = lived.cluster("多久发货")
+        lived.learned(cluster, "多久发货")
+        before = lived.serve("多久发货", LATE, customer="anna")
+        lived.serve("多久发货", RIGHT, customer="bert", speaker="cloud", route="cloud", version="cloud")
+        other = lived.serve("满多少包邮", WRONG, customer="carl")
+        at = lived.clock.now() + timedelta(minutes=5)
+        again = lived.serve("多久发货", LATE, customer="dora", version=lived.version, at=at)
+        unsure = lived.serve("多久发货", RIGHT, customer="eve", speaker="cloud", route="cloud", version="cloud", at=at)
+        lived.go_on(timedelta(minutes=10))
+        assert set(chosen(lived)) == {other.id, again.id, unsure.id} and before.id not in chosen(lived)
+        round = lived.evolution.rounds.get(1)
+        assert round.parent == lived.version
+
+
 def test_nothing_is_chosen_twice_and_a_killed_stage_does_the_same_again(tmp_path: Path) -> None:
     with lived_shop(tmp_path / "s") as lived:
         lived.serve("包邮吗", WRONG, customer="anna")

@@ -20,14 +20,15 @@ from served_shop import set_up
 
 from endcloud.assembly import Shop
 from endcloud.assembly.evolving import Evolution
-from endcloud.rounds import Audit, Choice, Round
+from endcloud.evolution.clusters import Clusters
+from endcloud.rounds import Audit, Choice, Lesson, Round
 from endcloud.settings import Price, write_settings
 from endcloud.store.conversations import StoredConversations
 from endcloud.store.feedback import StoredFeedbacks
 from endcloud.testing.fixed_clock import FixedClock
 from endcloud.testing.loopback_cloud import Answer, LoopbackCloud
 from endcloud.testing.silent_progress import SilentProgress
-from endcloud.types import Feedback, FeedbackKind, Turn, Witness
+from endcloud.types import Feedback, FeedbackKind, Message, Turn, Witness
 
 Fault = Callable[[int, str], Any]
 DIALOGUES = [
@@ -67,6 +68,7 @@ class LivedShop:
     evolution: Evolution
     cloud: LoopbackCloud
     clock: FixedClock
+    version: str = "base"
     _asked: int = field(default=0)
 
     def serve(
@@ -101,7 +103,7 @@ class LivedShop:
 
     def round(self) -> Round:
         """The round that is open, or a new one."""
-        return self.evolution.rounds.begin("tester", "base", self.clock.now(), 3600)
+        return self.evolution.rounds.begin("tester", self.version, self.clock.now(), 3600)
 
     def audit(self) -> dict[str, Any]:
         """The stage audit of the round that is open; its figures."""
@@ -120,6 +122,21 @@ class LivedShop:
 
     def audited(self, reply: Turn) -> Audit:
         return self.evolution.audits.of([reply.id])[reply.id]
+
+    def cluster(self, query: str) -> str:
+        """The cluster that a question founds."""
+        return Clusters().of(query)
+
+    def learned(self, cluster: str, query: str) -> None:
+        """A version that has learned a lesson of this cluster is in service from now on."""
+        at = self.clock.now()
+        lesson = Lesson(
+            "lesson:before", "", "c", "", cluster, "train", (Message("user", query),), "亲，付款后48小时内发货呢", "",
+            "pseudo", (), "not needed", 1, at,
+        )  # fmt: skip
+        self.evolution.lessons.add([lesson])
+        self.version = _version_of(self.shop, [lesson.id])
+        self.shop.versions.stand(self.version, "active", "for the test", at)
 
     def by_customer(self, choices: Sequence[Choice]) -> Counter[str]:
         """How many choices each customer or visitor has, by the letters of their name."""
@@ -169,6 +186,26 @@ def _template() -> Path:
     with Shop.open(root, SilentProgress()) as shop:
         assert shop.scorer
     return root
+
+
+def _version_of(shop: Shop, examples: Sequence[str]) -> str:
+    """A real version of a tiny base, said to have learned these examples."""
+    from endcloud.end.adapters import attach
+    from endcloud.end.base_model import load_base
+    from endcloud.end.methods import LoRA, TrainingPlan, as_settings
+    from endcloud.end.versions import VersionDirectory, content_of
+    from endcloud.testing.tiny_base import save_tiny_base
+
+    path = save_tiny_base("glm", shop.directory.work / "tiny base")
+    base, method = load_base(str(path), device="cpu", precision="float32"), LoRA(rank=2, dropout=0.0)
+    content = content_of(
+        attach(base, method), base_name=base.label, base_digest=base.digest, parent="", examples=examples,
+        settings={**as_settings(method, TrainingPlan(1, 0.1)), "system": "s"},
+        log={"loss": [[1, 1.0]], "validation": [], "best_step": 1},
+    )  # fmt: skip
+    version = VersionDirectory(shop.directory.versions).write(content)
+    shop.versions.add(version)
+    return version.digest
 
 
 def _environment() -> Any:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from endcloud.assembly.lately import WINDOW, History
@@ -52,7 +53,7 @@ def _failures(history: History, active: str) -> tuple[list[Failure], Counter[str
     """Every reply of the window that something speaks against and that was not chosen before."""
     evolution = history.evolution
     poor, audits, verdict = evolution.shop.settings.scoring.poor, history.audits, _verdicts(history)
-    covered = _covered(evolution, active)
+    mended = Mended.by(evolution, active)
     lessons = evolution.lessons.all()
     clusters = Clusters((lesson.cluster, question_of(lesson.messages)) for lesson in lessons)
     left: Counter[str] = Counter()
@@ -78,10 +79,10 @@ def _failures(history: History, active: str) -> tuple[list[Failure], Counter[str
                 continue
             if tainted(failure.exchange.messages):
                 left[HOSTILE] += 1
-            elif failure.corrected or reply.version == active or failure.place.cluster not in covered:
-                found.append(failure)
-            else:
+            elif not failure.corrected and mended.since(failure):
                 left["learned since"] += 1
+            else:
+                found.append(failure)
     return found, left
 
 
@@ -108,17 +109,34 @@ def _verdicts(history: History) -> dict[str, Verdict]:
     return {turn: judged(turn, corrected, frozenset(said) - rejected, rejected) for turn in said}
 
 
-def _covered(evolution: Evolution, active: str) -> frozenset[str]:
-    """The clusters that the version in service has learned, by lessons that still hold: what an earlier version got
-    wrong there needs no second lesson."""
-    from endcloud.assembly.candidates import lineage
+@dataclass(frozen=True)
+class Mended:
+    """What the version in service has learned, by lessons that still hold: what failed there before it answered needs
+    no second lesson."""
 
-    if active == "base":
-        return frozenset()
-    learned = {name for version in lineage(evolution.shop, active) for name in version.examples}
-    retired = evolution.retirements.items()
-    lessons = (one for one in evolution.lessons.all() if one.id in learned and one.id not in retired)
-    return frozenset(lesson.cluster for lesson in lessons)
+    version: str
+    clusters: frozenset[str]
+    began: datetime
+
+    @classmethod
+    def by(cls, evolution: Evolution, version: str) -> Mended:
+        """`version` is the one in service; the base has learned nothing."""
+        if version == "base":
+            return cls(version, frozenset(), evolution.clock.now())
+        from endcloud.assembly.candidates import lineage
+        from endcloud.assembly.watching import since_when
+
+        learned = {name for one in lineage(evolution.shop, version) for name in one.examples}
+        retired = evolution.retirements.items()
+        lessons = (one for one in evolution.lessons.all() if one.id in learned and one.id not in retired)
+        return cls(version, frozenset(one.cluster for one in lessons), since_when(evolution, version, "active"))
+
+    def since(self, failure: Failure) -> bool:
+        """Whether the failure is an earlier version's, and of a question learned since. Where no version is named (the
+        cloud answered, or nobody was sure) the time tells."""
+        reply = failure.exchange.reply
+        mine = reply.version == self.version if comparable(reply) else reply.at >= self.began
+        return failure.place.cluster in self.clusters and not mine
 
 
 def _figures_of(chosen: Sequence[Choice], left: Counter[str]) -> dict[str, Any]:
