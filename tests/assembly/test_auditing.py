@@ -182,11 +182,21 @@ def test_without_a_cloud_relevance_and_rules_are_still_looked_at(
 def test_a_refusal_is_kept_and_not_asked_for_time_and_again(tmp_path: Path) -> None:
     with lived_shop(tmp_path / "s", fault=lambda number, question: "content filter") as lived:
         reply = lived.serve("包邮吗", RIGHT, customer="anna", dislike=True)
-        lived.audit()
+        assert lived.audit()["unanswered"] == {"refused": 1}
         lived.end_round()
         lived.audit()
         audit = lived.audited(reply)
         assert len(lived.questions) == 1 and audit.final is None and audit.cause == "disliked"
+
+
+def test_an_answer_that_was_cut_off_is_asked_for_again_in_the_next_round(tmp_path: Path) -> None:
+    failing = True
+    with lived_shop(tmp_path / "s", fault=lambda number, question: "not even http" if failing else None) as lived:
+        reply = lived.serve("包邮吗", RIGHT, customer="anna", dislike=True)
+        assert lived.audit()["unanswered"] == {"malformed": 1} and lived.audited(reply).cause == UNASKED
+        lived.end_round()
+        failing = False
+        assert lived.audit()["compared"] == 1 and lived.audited(reply).final is not None
 
 
 def test_killed_in_the_middle_it_goes_on_and_asks_nothing_twice(
@@ -221,3 +231,10 @@ def test_a_customer_who_was_forgotten_is_audited_no_more(tmp_path: Path) -> None
         lived.serve("包邮吗", WRONG, customer="anna", dislike=True)
         StoredCustomers(lived.shop.database).forget("anna")
         assert lived.audit()["replies"] == 0 and lived.questions == []
+
+
+def test_what_a_customer_says_of_themself_is_not_told_to_an_audit(tmp_path: Path) -> None:
+    with lived_shop(tmp_path / "s") as lived:
+        lived.serve("我身高175，一般发顺丰，包邮吗", WRONG, customer="anna", dislike=True)
+        assert lived.audit()["compared"] == 1
+        assert lived.questions == ["我身高[档案_身高_1]，一般发[档案_快递_1]，包邮吗"]

@@ -94,7 +94,7 @@ def test_an_edited_list_of_words_holds_at_once(served: ServedShop) -> None:
     with served.client("customer") as client:
         assert said(ask(client, "还有别的吗")) == "亲，满59元包邮哦"
         words.write_text(words.read_text(encoding="utf-8") + "\n包邮\n", encoding="utf-8")
-        until(lambda: said(ask(client, "还有别的吗")) == "亲，")  # what was shown stays, the rest is withheld
+        until(lambda: said(ask(client, "还有别的吗")) == "亲，这个可以的哦")  # the cloud's answer
         words.write_text(words.read_text(encoding="utf-8").replace("\n包邮\n", "\n"), encoding="utf-8")
         until(lambda: said(ask(client, "还有别的吗")) == "亲，满59元包邮哦")
 
@@ -234,3 +234,37 @@ def test_an_owner_s_edit_is_told_to_the_cloud_that_takes_over(tmp_path: Path) ->
 
         until(lambda: "满88元包邮" in told())
         assert "满59元包邮，不满" not in told()
+
+
+ABOUT_MYSELF = "坏词，我身高175，体重130斤，一般发顺丰，我在新疆"
+
+
+def test_what_a_customer_says_of_themself_leaves_with_nothing(served: ServedShop) -> None:
+    uploaded = len(served.cloud.calls)
+    with served.customer("kim") as kim:
+        assert tell(kim, "kims", 1, ABOUT_MYSELF)["route"] == "cloud"
+        tell(kim, "kims", 2, "我在新疆，还有别的吗")
+        reply = tell(kim, "kims", 3, "包邮的吧")
+        assert kim.post(f"/v1/turns/{reply['id']}/second-answer").status_code == 202
+        until(lambda: len(served.cloud.calls) >= uploaded + 2)
+        memories = {one["text"] for one in kim.get("/v1/me").json()["memories"]}
+    assert memories >= {"175", "130斤", "顺丰", "新疆"}
+    sent = str([call.body["messages"][-5:] for call in served.cloud.calls[uploaded:]])  # type: ignore[index]
+    assert "[档案_身高_1]" in sent and not any(said in sent.replace("满59元", "") for said in memories)
+    assert not any(served.shop.ledger.holding(said) for said in ("我身高175", "130斤", "我在新疆"))
+
+
+def test_whoever_is_forgotten_is_forgotten_in_what_left_too(served: ServedShop) -> None:
+    ledger, labels = served.shop.ledger, served.shop.labels
+    with served.customer("lea") as lea, served.customer("max") as max_:
+        asked = tell(lea, "leas", 1, "坏词，莉亚想问的事")["answers"]
+        for who, name in ((lea, "leas"), (max_, "maxs")):
+            assert tell(who, name, 2, "坏词，两人都问的事")["route"] == "cloud"
+        until(lambda: ledger.holding("莉亚想问的事") > 0 and bool(labels.of([asked])))
+        uploads = ledger.count()
+        erased = lea.delete("/v1/me").json()["erased"]
+        assert erased["payloads"] >= 1 and erased["labels"] == 2
+        assert ledger.holding("莉亚想问的事") == 0 and not labels.of([asked]) and ledger.count() == uploads
+        assert ledger.holding("两人都问的事") >= 1 and labels.of(["maxs-2"]), "another customer's stay"
+        tell(lea, "leas-again", 1, "坏词，莉亚想问的事")
+        until(lambda: ledger.holding("莉亚想问的事") > 0)  # said again, it is in the ledger again

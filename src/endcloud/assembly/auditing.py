@@ -16,17 +16,19 @@ from typing import TYPE_CHECKING, Any
 
 from endcloud.assembly import superseding
 from endcloud.assembly.lately import History
-from endcloud.errors import CloudError, SettingsError, UsageError
+from endcloud.errors import CloudError, LockedError, SettingsError, UsageError
 from endcloud.evolution import audit as auditing
 from endcloud.evolution.caps import Caps, Place
 from endcloud.evolution.clusters import Clusters, question_of
 from endcloud.evolution.hostile import HOSTILE, tainted
 from endcloud.evolution.round import Done
 from endcloud.rounds import SAMPLE, UNASKED, Audit
+from endcloud.serving.withholding import withhold
 from endcloud.types import Example, Score
 
 if TYPE_CHECKING:
     from endcloud.assembly.evolving import Evolution
+    from endcloud.evolution.exchanges import Served
     from endcloud.protocols import Label
     from endcloud.rounds import Round
 
@@ -123,6 +125,7 @@ class _Asking:
     calls: int = 0
     spent: float = 0.0
     notes: list[str] = field(default_factory=list)
+    unanswered: Counter[str] = field(default_factory=Counter)
 
     def all(self, due: Sequence[auditing.Waiting]) -> None:
         """Asks and scores, some at a time; ends early, with a note, where the cloud or the money does."""
@@ -132,7 +135,7 @@ class _Asking:
                 some = due[start : start + _AT_ONCE]
                 labels = self._labels(some)
                 ready = [one for one in some if one.exchange.query.id in labels]
-                clouds = [_good(labels[one.exchange.query.id]) for one in ready]
+                clouds = [_good(labels[one.exchange.query.id], one.exchange) for one in ready]
                 rules = [self.history.against_rules(one.exchange) for one in ready]
                 evolution.audits.add(
                     auditing.compared(
@@ -154,12 +157,13 @@ class _Asking:
         try:
             budget = DailyBudget(shop.budget, evolution.settings.audit_budget, evolution.clock)
             report = label(shop, examples=examples, purpose="audit", budget=budget, clock=evolution.clock)
-        except (CloudError, SettingsError, UsageError) as error:
+        except (CloudError, LockedError, SettingsError, UsageError) as error:
             self.notes.append(f"The cloud was not asked, or not to the end: {error}")
         else:
             self.calls, self.spent = self.calls + report.calls, self.spent + report.spent
             self.notes += [report.stopped] if report.stopped else []
         found = shop.labels.of(example.id for example in examples)
+        self.unanswered.update(label.reason for label in found.values() if label.reason)
         return {name: label for name, label in found.items() if label.reason not in TRANSIENT}
 
     def _example(self, one: auditing.Waiting) -> Example:
@@ -169,11 +173,14 @@ class _Asking:
                        "train")  # fmt: skip
 
     def figures(self) -> dict[str, Any]:
-        return {"calls": self.calls, "spent": round_off(self.spent), "notes": self.notes}
+        """For the round's row; `unanswered` says why there is no answer that a reply can be held against."""
+        asked = {"calls": self.calls, "spent": round_off(self.spent)}
+        return asked | {"unanswered": _plain(self.unanswered), "notes": self.notes}
 
 
-def _good(label: Label) -> str | None:
-    return None if label.reason else label.text
+def _good(label: Label, exchange: Served) -> str | None:
+    """The cloud's answer, with what the customer said of themself put back into it."""
+    return None if label.reason else withhold(exchange.messages).fill(label.text)
 
 
 def _figures_of_audits(evolution: Evolution, done: Sequence[Audit]) -> dict[str, Any]:

@@ -116,7 +116,7 @@ def label(
         _after_an_edit(shop)
     with shop.directory.lock("teach" if purpose == "label" else purpose):
         return label(
-            _to_label(shop, limit) if examples is None else examples,
+            _to_label(shop, limit) if examples is None else [_withheld(one) for one in examples],
             teacher or shop.teacher,
             shop.labels,
             budget or shop.budget,
@@ -130,6 +130,15 @@ def label(
             purpose=purpose,
             reuse=reuse,
         )
+
+
+def _withheld(example: Example) -> Example:
+    """What a customer said of themself in a served conversation stays here; a corpus' examples are as they were."""
+    from dataclasses import replace
+
+    from endcloud.serving.withholding import withhold
+
+    return replace(example, messages=withhold(example.messages).messages) if example.source == "served" else example
 
 
 def _after_an_edit(shop: Shop) -> None:

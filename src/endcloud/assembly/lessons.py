@@ -23,6 +23,7 @@ from endcloud.evolution.lessons import (
 )
 from endcloud.evolution.round import Done
 from endcloud.rounds import Choice, Lesson
+from endcloud.serving.withholding import withhold
 from endcloud.types import Example
 
 if TYPE_CHECKING:
@@ -131,7 +132,7 @@ def _words(evolution: Evolution, one: _Chosen, label: Label | None) -> tuple[str
     if one.correction is not None:
         text = one.exchange.masked(masker, one.correction.text)
         return (text, "") if not masker.unrestorable(messages, text) else ("", "leaks a placeholder")
-    text = label.text if label is not None else ""
+    text = withhold(messages).fill(label.text) if label is not None else ""
     why = refusal(
         label,
         unrestorable=masker.unrestorable(messages, text),

@@ -105,6 +105,7 @@ def cloud_route(shop: Shop, clock: Clock) -> CloudRoute:
     from endcloud.privacy.masked_chat import MaskedChat
     from endcloud.serving.breaker import CircuitBreaker
     from endcloud.serving.router import CloudRoute
+    from endcloud.serving.withholding import WithholdingMasker
 
     breaker = CircuitBreaker(clock)
     if not shop.settings.serving.uploads:
@@ -114,7 +115,7 @@ def cloud_route(shop: Shop, clock: Clock) -> CloudRoute:
     except (SettingsError, UsageError) as error:
         shop.progress.say(f"The cloud takes nothing over: {error}")
         return CloudRoute(None, lambda: False, breaker, "no cloud is set up")
-    return CloudRoute(MaskedChat(takeover, shop.masker), takeover.affordable, breaker)
+    return CloudRoute(MaskedChat(takeover, WithholdingMasker(shop.masker)), takeover.affordable, breaker)
 
 
 def wording_of(shop: Shop) -> Wording:

@@ -25,7 +25,7 @@ TOPICS: Mapping[str, str] = {
 """Each topic with the sentence in which the end model is told again what the customer said."""
 
 _SELF = r"(?:我|本人|俺)"
-_SIZE = r"(?:(?<![A-Za-z])(?:\d?X{0,3}[SML])(?![A-Za-z])|[加特]?大码|中码|小码)"
+_SIZE = r"(?:(?<![A-Za-z])(?:\d?X{0,3}[SML])(?![A-Za-z])|(?<!多)[加特]?大码|中码|小码)"
 _COURIERS = "顺丰|中通|圆通|申通|韵达|极兔|京东(?=快递|物流)|邮政|EMS|德邦|DHL|FedEx|UPS"
 _PLACES = (
     "北京|天津|上海|重庆|河北|山西|辽宁|吉林|黑龙江|江苏|浙江|安徽|福建|江西|山东|河南|湖北|湖南|广东|海南|"
@@ -69,14 +69,21 @@ _OTHERS = re.compile(
 def memories_in(text: str) -> tuple[tuple[str, str], ...]:
     """The (topic, words) pairs in what a customer wrote, one a topic; the first one said counts."""
     found: dict[str, str] = {}
-    for clause in _CLAUSE.findall(text):
-        if _OTHERS.search(clause):
-            continue
-        for topic, pattern in _COMPILED:
-            match = None if topic in found else pattern.search(clause)
-            if match is not None and not _asked(clause, match):
-                found[topic] = match.group(1).strip()
+    for topic, start, end in spans_in(text):
+        found.setdefault(topic, text[start:end].strip())
     return tuple(found.items())
+
+
+def spans_in(text: str) -> tuple[tuple[str, int, int], ...]:
+    """Where a customer says something of themself: (topic, start, end), clause by clause."""
+    return tuple(
+        (topic, clause.start() + match.start(1), clause.start() + match.end(1))
+        for clause in _CLAUSE.finditer(text)
+        if not _OTHERS.search(clause[0])
+        for topic, pattern in _COMPILED
+        for match in pattern.finditer(clause[0])
+        if not _asked(clause[0], match)
+    )
 
 
 def _asked(clause: str, match: re.Match[str]) -> bool:

@@ -19,6 +19,7 @@ from endcloud.store.conversation_tables import (
 )
 from endcloud.store.database import Database, now
 from endcloud.store.evolution_tables import ChoiceRow, LessonRow
+from endcloud.store.forgetting import forget_uploads
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,7 @@ class StoredCustomers:
 
         def remove(connection: Connection) -> dict[str, int]:
             theirs = select(ConversationRow.id).where(ConversationRow.customer == customer).scalar_subquery()
+            gone = forget_uploads(connection, theirs)
             removed = {
                 "feedback": delete(FeedbackRow).where(FeedbackRow.conversation.in_(theirs)),
                 "hand-overs": delete(HandoffRow).where(HandoffRow.conversation.in_(theirs)),
@@ -85,6 +87,6 @@ class StoredCustomers:
                 "facts": delete(CustomerRow).where(CustomerRow.id == customer),
                 "conversations": delete(ConversationRow).where(ConversationRow.customer == customer),
             }
-            return {name: int(connection.execute(statement).rowcount) for name, statement in removed.items()}
+            return gone | {name: int(connection.execute(statement).rowcount) for name, statement in removed.items()}
 
         return self._database.write(remove)

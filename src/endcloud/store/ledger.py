@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from uuid import uuid4
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, func, insert, select, update
 
 from endcloud.protocols import UploadSum
 from endcloud.store.database import Database, insert_once, now
@@ -63,7 +63,7 @@ class StoredLedger:
         new = {
             digest: {"digest": digest, "role": message.role, "content": message.content}
             for digest, message in zip(digests, request.messages, strict=True)
-            if digest not in self._kept
+            if digest not in self._kept or message.role != "system"
         }
         parts = [{"upload": upload, "position": at, "payload": digest} for at, digest in enumerate(digests)]
 
@@ -74,6 +74,9 @@ class StoredLedger:
                     insert_once(connection, PayloadRow),  # another process may have kept the same message meanwhile
                     list(new.values()),
                 )
+                for one in new.values():  # erased with a customer, it is kept again now that it leaves again
+                    erased = (PayloadRow.digest == one["digest"]) & (PayloadRow.content == "")
+                    connection.execute(update(PayloadRow).where(erased).values(content=one["content"]))
             connection.execute(insert(UploadPartRow), parts)
 
         self._database.write(send)
