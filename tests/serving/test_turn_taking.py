@@ -154,7 +154,7 @@ def test_an_impatient_customer_says_nothing_of_the_reply_before(shop: Shop, pace
 def test_a_name_that_a_reply_has_is_refused(shop: Shop, paced: PacedModel) -> None:
     paced.go.set()
     reply = last(shop.says("第一问"))
-    with pytest.raises(ConflictError, match="names a reply"):
+    with pytest.raises(ConflictError, match="names other words"):
         shop.says("第二问", turn=reply.id)
     assert len(shop.turns()) == 2
 
