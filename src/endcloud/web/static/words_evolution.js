@@ -18,7 +18,7 @@ const REASONS = [
 const FIGURES = {
   replies: "回复数", "mean relevance": "平均相关度", "against the rules": "与店规不符", compared: "与云端比较过", "by cause": "抽查原因",
   low: "得分低", "wrong facts": "事实有误", "mean score of the sample": "抽样平均得分", calls: "云端调用", spent: "花费", notes: "备注",
-  "left for later": "留到下一轮", judgement: "判断", reason: "理由", audits: "抽查", feedback: "反馈", chosen: "挑出", questions: "问题数",
+  "left for later": "留到下一轮", unanswered: "云端没有可用的回答", judgement: "判断", reason: "理由", audits: "抽查", feedback: "反馈", chosen: "挑出", questions: "问题数",
   customers: "客人数", "most frequent": "最多重复", reasons: "原因", lessons: "要学的", human: "人给的答案", "held out": "留作考题",
   "waiting for a reviewer": "等复核员确认", refused: "不可用的标注", forgotten: "客人已要求删除", replayed: "温习的旧题", from: "起点版本",
   steps: "训练步数", learning_rate: "学习率", objective: "目标", loss_first: "开始损失", loss_last: "结束损失", seconds: "秒", version: "版本",
