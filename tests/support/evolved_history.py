@@ -20,7 +20,15 @@ _ASKED = (
 )
 PHONE = "13812345678"
 _FIGURES: dict[str, dict[str, object]] = {
-    "audit": {"replies": 214, "audited": 38, "poor": 9, "spent": 0.0142},
+    "audit": {
+        "a newer truth": {"retired": 2, "lessons on the new rules": 1},
+        "rules changed": ["满59元包邮。 → 满99元包邮。"],
+        "no longer true": ["example e1: states 59元, which the rules no longer say"],
+        "replies": 214,
+        "audited": 38,
+        "poor": 9,
+        "spent": 0.0142,
+    },
     "watch": {"judgement": "keep"},
     "select": {"chosen": 3, "clusters": 3},
     "label": {"lessons": 3, "held_out": 1},
