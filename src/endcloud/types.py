@@ -29,6 +29,8 @@ CAUTION = "caution: "
 UNSURE_TWICE = "not sure twice: "
 FROM_MEMORY = "from what is known of the customer"
 LOOKED_UP = "as the shop's own system says"
+LOOKUP = "lookup"
+"""The version of a reply that is a lookup's own words."""
 
 
 @dataclass(frozen=True, slots=True)

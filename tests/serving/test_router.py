@@ -175,7 +175,7 @@ def test_a_reply_ends_before_a_stop_text_and_is_what_was_shown(error: Exception 
 )
 def test_a_skipped_cloud_is_recorded_and_the_wording_is_cautious(routes: Routes, skipped: str) -> None:
     [turn] = turns(routes.answer("你好"))
-    assert turn.text == routes.router.wording.caution and skipped in turn.reason and turn.route == "end"
+    assert turn.text == routes.router.wording.caution[0] and skipped in turn.reason and turn.route == "end"
     again = routes.answer("在吗", [query("你好"), turn])
     assert isinstance(again[-1], NeedsPerson) and "not sure twice" in again[-1].reason
 
@@ -195,7 +195,7 @@ def test_a_cloud_that_breaks_off_leaves_what_was_shown() -> None:
     routes = Routes({"": Line("嗯嗯嗯嗯嗯", UNSURE)}, {"": Line("满59元包邮，退货", error=CloudTimeoutError("slow"))})
     cut, cautious = turns(routes.answer("满多少包邮"))
     assert (cut.text, cut.finish) == ("满59元包邮，", "content_filter")
-    assert cautious.text == routes.router.wording.caution
+    assert cautious.text == routes.router.wording.caution[0]
     assert "CloudTimeoutError" in cautious.reason
 
 

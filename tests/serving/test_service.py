@@ -202,6 +202,19 @@ def test_a_second_answer_that_promises_a_person_calls_one(database: Database) ->
     assert isinstance(events[-1], Called) and last(events).speaker == "shop"
 
 
+@pytest.mark.parametrize(("now", "said"), [(NOON, "A person is being called"), (NIGHT, "hours: 09:00–21:00")])
+def test_who_writes_english_is_answered_in_english(database: Database, now: datetime, said: str) -> None:
+    shop = Shop(database, {"": ""}, None, now)
+    assert said in last(shop.says("human please")).text
+    assert "not sure enough" in last(shop.says("what is it made of", ANNA, "d")).text
+    assert "不太有把握" in last(shop.says("???", ANNA, "e")).text
+
+    async def picture() -> list[Event]:
+        return [event async for event in shop.service.excuse_picture(ANNA, "f", "what is this?")]
+
+    assert "cannot look at pictures" in last(asyncio.run(picture())).text
+
+
 def test_what_is_not_kept_is_told_that_nobody_can_be_called(database: Database) -> None:
     shop = Shop(database, {"": "人工客服马上就来"}, None, NOON)
 

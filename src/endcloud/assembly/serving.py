@@ -126,7 +126,7 @@ def wording_of(shop: Shop) -> Wording:
 
     settings = shop.settings.serving
     own = {name: getattr(settings, name) for name in ("caution", "calling", "closed", "picture")}
-    return replace(Wording(), **{name: sentence for name, sentence in own.items() if sentence})
+    return replace(Wording(), **{name: (sentence, sentence) for name, sentence in own.items() if sentence})
 
 
 def office_hours(shop: Shop) -> OfficeHours:

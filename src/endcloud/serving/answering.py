@@ -19,7 +19,7 @@ from endcloud.serving.delivery import Delivery
 from endcloud.serving.events import Began, Called, Event, Piece, Said
 from endcloud.serving.office import OfficeHours
 from endcloud.serving.record import Record
-from endcloud.serving.router import NeedsPerson, Router, Talk, new_id
+from endcloud.serving.router import NeedsPerson, Router, Talk, in_the_language_of, new_id
 from endcloud.types import Exchange, Feedback, Sampling, Turn
 
 _CONTEXT_TURNS = 40
@@ -184,7 +184,8 @@ class Answering:
         """Calls a person, and tells the customer what happens next."""
         handoff = await asyncio.to_thread(self.parts.desk.request, query.conversation, reason)
         wording, now = self.parts.router.wording, self.parts.clock.now()
-        text = wording.calling if self.parts.hours.open_at(now) else wording.closed.format(hours=self.parts.hours)
+        sentence = wording.calling if self.parts.hours.open_at(now) else wording.closed
+        text = in_the_language_of(query.text, sentence).format(hours=self.parts.hours)
         notice = Turn(new_id("t"), query.conversation, "shop", text, now, query.id, "human", reason=reason)
         yield await self.parts.record.kept(Said(notice))
         yield await self.parts.record.kept(Called(handoff))

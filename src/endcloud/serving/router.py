@@ -8,6 +8,7 @@ The router decides and speaks; `endcloud.serving.service` keeps what was said.
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
@@ -23,7 +24,7 @@ from endcloud.serving.confidence import Confidence
 from endcloud.serving.events import Event, Said
 from endcloud.serving.release import Check, Release
 from endcloud.serving.speaking import Judge, Promised, Relevance, Reply, Unfit, speak
-from endcloud.types import CAUTION, FROM_MEMORY, LOOKED_UP, UNSURE_TWICE, Message, Request, Sampling, Turn
+from endcloud.types import CAUTION, FROM_MEMORY, LOOKED_UP, LOOKUP, UNSURE_TWICE, Message, Request, Sampling, Turn
 
 _ROLES: dict[str, Literal["user", "assistant"]] = {
     "customer": "user",
@@ -34,26 +35,48 @@ _ROLES: dict[str, Literal["user", "assistant"]] = {
 }
 
 
+Sentence = tuple[str, str]
+"""What the service says to a customer who writes Chinese, and to one who writes English."""
+_HANZI, _LATIN = re.compile(r"[\u3400-\u9fff]"), re.compile(r"[A-Za-z]{2}")
+
+
+def in_the_language_of(query: str, sentence: Sentence) -> str:
+    """The sentence for a customer who wrote `query`: English where that has words and no Chinese character."""
+    return sentence[1 if _LATIN.search(query) and not _HANZI.search(query) else 0]
+
+
 @dataclass(frozen=True, slots=True)
 class Wording:
-    """What the service itself says; the settings may change every sentence."""
+    """What the service itself says, in Chinese and in English; the settings may change every sentence."""
 
-    caution: str = "亲，这个问题我不太有把握，怕答错了误导您。您可以换个说法再问一次，或回复“转人工”请客服确认。"
-    waiting: tuple[str, str] = (
+    caution: Sentence = (
+        "亲，这个问题我不太有把握，怕答错了误导您。您可以换个说法再问一次，或回复“转人工”请客服确认。",
+        "I am not sure enough of this and would not mislead you. Ask it in other words, or reply “agent” for a person.",
+    )
+    waiting: Sentence = (
         "亲，已经为您呼叫人工客服，请稍候；您的话都记下了，客服会在这段对话里回复您。",
         "A person has been called and will soon be with you; your words are kept, and answered in this conversation.",
     )
-    present: tuple[str, str] = (
+    present: Sentence = (
         "亲，人工客服正在为您服务，您的话已经送到，客服会在这段对话里回复您。",
         "A person is looking after you; your words have reached them, and they will answer in this conversation.",
     )
-    unkept: tuple[str, str] = (
+    unkept: Sentence = (
         "亲，这段对话没有保存，无法为您转接人工客服；请在会保存的对话里再说一次“转人工”。",
         "This conversation is not kept, so nobody can be called to it; please ask for a person in one that is.",
     )
-    calling: str = "好的亲，正在为您转接人工客服，请稍候。"
-    closed: str = "亲，现在不是人工客服的工作时间（{hours}）。您的问题已经记下，客服上班后会在这里回复您。"
-    picture: str = "亲，我暂时看不了图片，请用文字描述一下，或回复“转人工”请客服查看。"
+    calling: Sentence = (
+        "好的亲，正在为您转接人工客服，请稍候。",
+        "A person is being called for you; one moment, please.",
+    )
+    closed: Sentence = (
+        "亲，现在不是人工客服的工作时间（{hours}）。您的问题已经记下，客服上班后会在这里回复您。",
+        "Nobody is at the desk now (hours: {hours}). Your question is kept and will be answered here later.",
+    )
+    picture: Sentence = (
+        "亲，我暂时看不了图片，请用文字描述一下，或回复“转人工”请客服查看。",
+        "I cannot look at pictures yet; please describe it in words, or reply “agent” for a person who can.",
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,11 +278,11 @@ class Router:
 
     def caution(self, talk: Talk, reason: str) -> Turn:
         """What a customer reads where nobody is sure enough."""
-        return self._ready(talk, self.wording.caution, f"{CAUTION}{reason}")
+        return self._ready(talk, in_the_language_of(talk.query.text, self.wording.caution), f"{CAUTION}{reason}")
 
     def _as_told(self, talk: Talk) -> Turn:
         """A lookup's answer in its own words: it is the shop's, and a small model could only spoil it."""
-        return replace(self._ready(talk, "\n".join(talk.told), LOOKED_UP), version="lookup")
+        return replace(self._ready(talk, "\n".join(talk.told), LOOKED_UP), version=LOOKUP)
 
     def _ready(self, talk: Talk, text: str, reason: str) -> Turn:
         """A reply that no model has drawn."""

@@ -8,7 +8,6 @@ and is on disk before it is told as a whole (`serving.record`). Who answers: `se
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -24,10 +23,8 @@ from endcloud.serving.feed import Feed
 from endcloud.serving.floor import Floor
 from endcloud.serving.office import OfficeHours
 from endcloud.serving.record import Record
-from endcloud.serving.router import NeedsPerson, Router, new_id
+from endcloud.serving.router import NeedsPerson, Router, in_the_language_of, new_id
 from endcloud.types import Exchange, Feedback, FeedbackKind, Handoff, Sampling, Turn
-
-_HANZI = re.compile(r"[\u3400-\u9fff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +93,8 @@ class Service:
         """A picture cannot be read here: says so, and offers a person."""
         await self._open(visitor, conversation)
         query = Turn(new_id("t"), conversation, "customer", text or "[图片]", self.clock.now(), by=visitor.customer)
-        excuse = Turn(new_id("t"), conversation, "shop", self.router.wording.picture, self.clock.now(), query.id, "end")
+        said = in_the_language_of(text, self.router.wording.picture)
+        excuse = Turn(new_id("t"), conversation, "shop", said, self.clock.now(), query.id, "end")
         for turn in (query, excuse):
             yield await self.record.kept(Said(turn))
 
@@ -247,8 +245,8 @@ class Service:
     # -- within ----------------------------------------------------------------------------------------------
 
     def _notice(self, query: Turn, sentence: tuple[str, str]) -> Turn:
-        """What the service itself says: the first sentence to a query in Chinese, the other (English) to any else."""
-        text = sentence[0 if _HANZI.search(query.text) else 1]
+        """What the service itself says, in the customer's language."""
+        text = in_the_language_of(query.text, sentence)
         return Turn(new_id("t"), query.conversation, "shop", text, self.clock.now(), query.id, "human")
 
     async def _known(self, said: Turn) -> Turn:

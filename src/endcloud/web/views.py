@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from endcloud.serving.events import Began, Called, Event, Piece, Said
-from endcloud.types import Feedback, Handoff, Turn
+from endcloud.types import LOOKUP, Feedback, Handoff, Turn
 from endcloud.web.streams import server_sent
 
 _CUSTOMERS = ("id", "conversation", "speaker", "text", "answers", "route", "finish", "by")
@@ -20,6 +20,7 @@ def turn_view(turn: Turn, *, staff: bool = False) -> dict[str, Any]:
     if staff:
         return whole
     shown = {name: whole[name] for name in _CUSTOMERS}
+    shown["looked_up"] = turn.version == LOOKUP
     return shown | {"at": whole["at"], "by": turn.by if turn.speaker == "human" else ""}
 
 
