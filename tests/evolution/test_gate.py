@@ -43,14 +43,19 @@ AS_GOOD = [*judged("golden", [(0.9, 0.9)] * 40), *judged("old", [(0.9, 0.9)] * 4
 def test_better_on_the_new_and_as_good_on_the_old_is_promoted() -> None:
     verdict = judge([*LEARNED, *AS_GOOD], margin=MARGIN, poor=POOR)
     assert verdict.judgement == "promote"
-    assert "0.900 against 0.100, difference 0.800 [0.800, 0.800] over 12 clusters" in verdict.reason
-    assert verdict.parts["new"].figures()["difference"] == [0.8, 0.8, 0.8]
+    assert "0.900 against 0.000, difference 0.900 [0.900, 0.900] over 12 clusters" in verdict.reason
+    assert verdict.parts["new"].figures()["difference"] == [0.9, 0.9, 0.9]
 
 
 def test_what_forgets_is_refused_however_much_it_learned() -> None:
     forgot = judged("old", [(0.9, 0.9)] * 30 + [(0.9, 0.0)] * 10)
     verdict = judge([*LEARNED, *judged("golden", [(0.9, 0.9)] * 40), *forgot], margin=MARGIN, poor=POOR)
     assert verdict.judgement == "refuse" and "the trained questions (0.750 against 1.000" in verdict.reason
+
+
+def test_what_avoids_the_question_is_no_better_than_what_gets_it_wrong() -> None:
+    beside_the_point = judged("new", [(0.0, 0.25)] * 12)
+    assert judge([*beside_the_point, *AS_GOOD], margin=MARGIN, poor=POOR).judgement == "refuse"
 
 
 def test_another_good_wording_is_nothing_forgotten_but_a_poor_reply_is() -> None:
@@ -103,7 +108,7 @@ def test_what_cannot_be_judged_is_left_out_and_not_counted_as_zero() -> None:
 def test_looking_often_asks_for_more_certainty() -> None:
     assert level(1) == pytest.approx(0.95) and level(1) < level(2) < level(9) < 1
     assert sum((1 - level(look)) / 2 for look in range(1, 10_000)) <= 0.05 + 1e-9
-    pairs = [(0.5, 0.5 + draw) for draw in (0.4, 0.3, 0.2, 0.1, -0.1, 0.3, 0.2, -0.12)]
+    pairs = [(0.7, 0.7 + draw) for draw in (0.3, 0.25, 0.2, 0.1, -0.1, 0.3, 0.2, -0.12)]
     verdicts = [
         judge([*judged("new", pairs), *AS_GOOD], margin=MARGIN, poor=POOR, looks=looks).judgement for looks in (1, 40)
     ]

@@ -111,10 +111,11 @@ def judge(items: Sequence[Judged], *, margin: float, poor: float, looks: int = 1
     """The verdict on a candidate. `margin` is by how much it may be worse on golden and old questions; `looks` counts
     the judgements of this candidate, this one included.
 
-    On known questions a reply that is not poor (worth `poor` or more) counts in full, and a poor one in proportion: the
-    version in service learned the very words of many references, and another good wording is nothing forgotten.
+    On new questions a poor reply (worth less than `poor`) is worth nothing: what avoids the question is no better than
+    what gets it wrong. On known ones a reply that is not poor counts in full, and a poor one in proportion: the version
+    in service learned the very words of many references, and another good wording is nothing forgotten.
     """
-    items = [one if one.item.part == "new" else _in_full(one, poor) for one in items]
+    items = [_counted(one, poor) for one in items]
     parts: dict[PartName, PartResult] = {
         name: _result(name, [one for one in items if one.item.part == name], looks, seed) for name in PARTS
     }
@@ -145,9 +146,13 @@ def _pooled(items: Sequence[Judged], seed: int) -> PartResult:
     return _result("old", [one for one in items if one.item.part != "new"], 1, seed)
 
 
-def _in_full(one: Judged, poor: float) -> Judged:
+def _counted(one: Judged, poor: float) -> Judged:
     def worth(value: float | None) -> float | None:
-        return value if value is None or poor <= 0 else min(1.0, value / poor)
+        if value is None or poor <= 0:
+            return value
+        if one.item.part == "new":
+            return value if value >= poor else 0.0
+        return min(1.0, value / poor)
 
     return replace(one, active_value=worth(one.active_value), candidate_value=worth(one.candidate_value))
 
