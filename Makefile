@@ -4,9 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 SERVING := tests/proofs/test_serving_proof.py tests/proofs/test_hostile_texts.py
+EVOLVING := tests/proofs/test_evolution_proof.py tests/proofs/test_evolution_kills.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo simulate test check format prove prove-loop prove-serve clean
+.PHONY: help demo simulate test check format prove prove-loop prove-serve prove-evolve clean
 
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -38,14 +39,18 @@ format: $(INSTALLED) ## put the code into the project's format
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix --quiet .
 
-prove: prove-loop prove-serve ## every long proof
+prove: prove-loop prove-serve prove-evolve ## every long proof
 
 prove-loop: $(INSTALLED) ## faults, kills and the whole loop, from dialogues to a scored end model (up to 30 minutes)
-	$(BIN)/python -m pytest -m proof tests/proofs -v $(SERVING:%=--ignore %)
+	$(BIN)/python -m pytest -m proof tests/proofs -v $(SERVING:%=--ignore %) $(EVOLVING:%=--ignore %)
 
 prove-serve: $(INSTALLED) ## load, overload, kills, hostile requests and texts against the service (up to 15 minutes)
 	$(BIN)/python -m pytest -m proof $(SERVING) -v -s
 	$(BIN)/python benchmarks/serving.py
+
+prove-evolve: $(INSTALLED) ## swaps, planted versions and candidates, kills, and a short simulation (up to 30 minutes)
+	$(BIN)/python -m pytest -m proof $(EVOLVING) -v -s
+	$(BIN)/endcloud simulate --quick
 
 clean: ## remove what the commands above made, except the shops
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -18,7 +18,6 @@ from endcloud.bundled.truth import Meaning, judge
 from endcloud.end.training import PeftTrainer
 from endcloud.evolution.clusters import Clusters, question_of
 from endcloud.evolution.lessons import part_of
-from endcloud.facts import facts_in
 from endcloud.rounds import Lesson, Round
 from endcloud.types import Example
 
@@ -44,10 +43,12 @@ class Planting:
         return self._trained("", [one for one in lessons if draw.random() < 0.85] + replayed, seed=number)
 
     def shuffled(self, number: int) -> str:
-        """Every question with the reply to another one."""
+        """Every question with the reply to one on another rule."""
         lessons, replayed = self._material()
+        matter = {lesson.id: lesson.reasons for lesson in self.evolution.lessons.all()}
         draw = random.Random(number)
-        wrong = [replace(one, reply=draw.choice(_of_another_matter(one, lessons))) for one in lessons]
+        others = {one.id: [other.reply for other in lessons if matter[other.id] != matter[one.id]] for one in lessons}
+        wrong = [replace(one, reply=draw.choice(others[one.id])) for one in lessons]
         return self._trained("shuffled", wrong + replayed, seed=number)
 
     def old_policy(self, number: int) -> str:
@@ -95,11 +96,6 @@ class Planting:
         return trainer.train(named, [], shop.progress).digest
 
 
-def _of_another_matter(one: Example, lessons: list[Example]) -> list[str]:
-    """Replies to other questions that state none of the facts of this one's."""
-    return [other.reply for other in lessons if not facts_in(other.reply) & facts_in(one.reply)]
-
-
 def give_lessons(evolution: Evolution, changed: BundledShop, most: int = 10_000) -> dict[str, str]:
     """Questions on what `changed` says otherwise become lessons with the shop's right reply; returns for each the reply
     that was right before. Other lessons are taken away."""
@@ -115,12 +111,17 @@ def give_lessons(evolution: Evolution, changed: BundledShop, most: int = 10_000)
             cluster = clusters.of(question_of(messages))
             lessons.append(
                 Lesson(f"lesson:planted-{number}", f"planted-{number}", f"planted-{number}", "", cluster,
-                       part_of(cluster, 0.3), messages, now, then, "pseudo", ("the rule changed",), "not needed", 1,
+                       part_of(cluster, 0.3), messages, now, then, "pseudo", _matter(question.meaning, was), "not needed", 1,
                        evolution.clock.now())
             )  # fmt: skip
             old[lessons[-1].id] = then
     evolution.lessons.add(lessons)
     return old
+
+
+def _matter(now: Meaning, before: Meaning) -> tuple[str, ...]:
+    """The names of the rules that a question is about and that have changed."""
+    return tuple(sorted(name for name, value in now.facts.items() if before.facts.get(name) != value))
 
 
 def _changed(changed: BundledShop) -> list[tuple[Question, Meaning]]:
