@@ -16,6 +16,7 @@ from fastapi import Request
 from fastapi.responses import JSONResponse, Response
 from pydantic import StringConstraints
 
+from endcloud.serving.service import Service
 from endcloud.web.access import COOKIE, STAFF, Caller, Calls, Gate, Routes, UnknownCallerError, still_admitted
 from endcloud.web.customer_api import Serves
 from endcloud.web.limits import Listeners, not_too_often
@@ -27,6 +28,8 @@ from endcloud.web.tokens import LIFETIMES, Tokens
 from endcloud.web.views import handoff_view, turn_view
 
 routes = Routes()
+HERE = f"{COOKIE}_here"
+"""Tells the page that somebody has logged in, so that it need not ask before; it opens nothing."""
 
 
 class Login(Body):
@@ -42,7 +45,7 @@ class Speaking(Body):
 
 
 @routes.post("/console/session", roles=("anyone",), response_model=None)
-async def log_in(body: Login, request: Request) -> Response:
+async def log_in(body: Login, request: Request, service: Serves) -> Response:
     """Trades a staff key for a login."""
     gate: Gate = request.app.state.gate
     tokens: Tokens = request.app.state.tokens
@@ -53,7 +56,7 @@ async def log_in(body: Login, request: Request) -> Response:
         raise UnknownCallerError("This key opens no console; ask for one with `endcloud keys make --role agent`.")
     wrong.forgive(address)
     csrf = secrets.token_urlsafe(24)
-    response = JSONResponse({"name": key.name, "role": key.role, "csrf": csrf})
+    response = JSONResponse({"name": key.name, "role": key.role, "csrf": csrf, "calibrated": _calibrated(service)})
     response.set_cookie(
         COOKIE,
         tokens.make("staff", key.name, csrf=csrf, login=secrets.token_urlsafe(15)),
@@ -63,16 +66,22 @@ async def log_in(body: Login, request: Request) -> Response:
         secure=request.url.scheme == "https",
         path="/",
     )
+    response.set_cookie(HERE, "1", max_age=int(LIFETIMES["staff"].total_seconds()), samesite="strict", path="/")
     return response
 
 
 @routes.get("/console/session", roles=STAFF)
-async def who_am_i(request: Request, caller: Calls) -> dict[str, Any]:
+async def who_am_i(request: Request, caller: Calls, service: Serves) -> dict[str, Any]:
     """Who is logged in, and the secret again: a page that was reloaded needs it."""
     tokens: Tokens = request.app.state.tokens
     cookie = request.cookies.get(COOKIE)
     csrf = tokens.read(cookie).claims.get("csrf", "") if cookie else ""
-    return {"name": caller.name, "role": caller.role, "csrf": csrf}
+    return {"name": caller.name, "role": caller.role, "csrf": csrf, "calibrated": _calibrated(service)}
+
+
+def _calibrated(service: Service) -> bool:
+    """Whether how sure the model is means a probability."""
+    return "uncalibrated" not in service.router.end().confidence.name
 
 
 @routes.delete("/console/session", roles=STAFF, response_model=None)
@@ -83,6 +92,7 @@ async def log_out(request: Request) -> Response:
         await asyncio.to_thread(gate.end_login, cookie)
     response = JSONResponse({"done": True})
     response.delete_cookie(COOKIE, path="/")
+    response.delete_cookie(HERE, path="/")
     return response
 
 

@@ -2,7 +2,7 @@
 // A judged reply stays in the list until the queue is loaded again, so that one can go back and judge it anew.
 
 import { newName } from "./api.js";
-import { api, blank, element, moment, notice, percent, sentence, share } from "./staff.js";
+import { api, blank, element, moment, notice, percent, sentence, share, sureness } from "./staff.js";
 
 const SAYING = new Set(["thumb", "note", "failed check"]); // signs whose detail is words
 const SCORES = { end: ["final", "similarity", "relevance"], cloud: ["cloud_relevance"] };
@@ -143,7 +143,7 @@ export class Reviews {
   #reply(item, speaker, replies) {
     const { t } = this;
     const judged = replies.some((turn) => turn.id === item.reply.id);
-    const facts = replies.flatMap((turn) => [/^[0-9a-f]{16,}$/.test(turn.version) ? turn.version.slice(0, 8) : turn.version, turn.probability === null ? "" : t("sure", { share: percent(turn.probability) })]).filter(Boolean);
+    const facts = replies.flatMap((turn) => [/^[0-9a-f]{16,}$/.test(turn.version) ? turn.version.slice(0, 8) : turn.version, turn.probability === null ? "" : sureness(t, turn.probability)]).filter(Boolean);
     return element("section", { class: `reply ${speaker} ${judged ? "judged" : ""}` },
       element("h3", {}, t(`${speaker}Reply`), judged ? element("span", { class: "chip warn" }, t("judged")) : null),
       ...(replies.length ? replies.map((turn) => element("p", { class: "words" }, turn.text))

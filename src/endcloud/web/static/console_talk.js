@@ -2,7 +2,7 @@
 // this tab until it is sent, so that neither a reload nor a look at another conversation loses it.
 
 import { newName } from "./api.js";
-import { api, blank, element, moment, notice, percent, sentence } from "./staff.js";
+import { api, blank, element, moment, notice, sentence, sureness } from "./staff.js";
 
 const NEAR = 120; // pixels from the end within which the view follows what is said
 
@@ -103,9 +103,9 @@ export class Talk {
 
   #turn(turn) {
     const who = turn.speaker === "customer" ? this.t("customerSays") : turn.speaker === "shop" ? this.t("shopSays")
-      : turn.speaker === "human" && turn.by ? turn.by : this.t(turn.speaker);
+      : turn.version === "lookup" ? this.t("lookup") : turn.speaker === "human" && turn.by ? turn.by : this.t(turn.speaker);
     const facts = [];
-    if (turn.probability !== null) facts.push(this.t("sure", { share: percent(turn.probability) }));
+    if (turn.probability !== null) facts.push(sureness(this.t, turn.probability));
     if (turn.suggested) facts.push(this.t("edited"));
     const why = turn.finish === "content_filter" ? this.t("filtered") : turn.reason === "the reader left" ? this.t("cut") : "";
     return element("li", { class: `said ${turn.speaker}`, "data-turn": turn.id },

@@ -68,7 +68,7 @@ function tiles(sums, money) {
     tile("spent", large(spent), costs.limit === null ? t("spentNone") : t("spentWhy", { limit: money(costs.limit), spent: money(costs.spent) }),
       costs.limit === null ? null : share({ value: costs.spent, of: costs.limit, label: percent(costs.limit ? costs.spent / costs.limit : 0), tone: costs.spent > costs.limit * 0.9 ? "bad" : "accent" })),
     tile("saved", costs.basis === "no price" ? "–" : large(costs.saved), saved[costs.basis]),
-    tile("waitingNow", String(handoffs.waiting_now), handoffs.wait_p50 === null ? t("waitingNone") : t("waitingWhy", { p50: seconds(handoffs.wait_p50) }), null, handoffs.waiting_now ? "hot" : ""));
+    tile("waitingNow", String(handoffs.waiting_now), handoffs.wait_p50 === null ? t(handoffs.waiting_now ? "waitingUnmet" : "waitingNone") : t("waitingWhy", { p50: seconds(handoffs.wait_p50) }), null, handoffs.waiting_now ? "hot" : ""));
 }
 
 function tile(name, figure, why, extra = null, tone = "") {

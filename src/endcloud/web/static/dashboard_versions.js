@@ -1,6 +1,16 @@
 // The adapter versions: which one answers customers, and, for an administrator, how to change that.
 
-import { api, blank, element, moment, notice, sentence } from "./staff.js";
+import { api, blank, element, language, moment, notice, sentence } from "./staff.js";
+
+// What the service itself writes as a reason, in the page's language; what people wrote stays as it is.
+const REASONS = [
+  [/^trained$/, "训练完成"], [/^promoted on the dashboard by ([^:]+)/, "由 $1 在看板上启用"], [/^rolled back on the dashboard by ([^:]+)/, "由 $1 在看板上回退"],
+  [/^round (\d+): /, "第 $1 轮："], [/^(\d+%) of conversations meet version (\S+) first\.$/, "先让 $1 的对话用上 $2"],
+];
+
+function reasonOf(text) {
+  return language === "zh" ? REASONS.reduce((said, [pattern, words]) => said.replace(pattern, words), text ?? "") : text;
+}
 
 const TONES = { active: "good", candidate: "warn", retired: "", rejected: "bad" };
 
@@ -19,7 +29,7 @@ export function showVersions(versions, t, me, changed) {
     element("td", { class: `number ${version.final_score === best && best ? "best" : ""}` }, version.final_score === null ? "–" : version.final_score.toFixed(3)),
     element("td", {}, element("span", { class: `chip ${TONES[version.standing] ?? ""}` }, t(`standing ${version.standing}`))),
     element("td", {}, version.since ? moment(version.since) : "–"),
-    element("td", { class: "why" }, version.reason),
+    element("td", { class: "why" }, reasonOf(version.reason)),
     admin ? element("td", { class: "number" }, version.standing === "active" ? goBack() : promote(version)) : null);
   const promote = (version) => element("button", { class: "button", type: "button", "data-act": "promote",
     onclick: () => ask(t, t("promoteAsk", { version: version.version.slice(0, 10) }), async (reason) => {

@@ -28,6 +28,7 @@ export function wordsOf(pageWords) {
 /** Who is logged in: {name, role}; asks for a key first where nobody is. `root` is where the login form stands. */
 export async function loggedIn(root, t) {
   applyTheme();
+  if (!document.cookie.includes("endcloud_staff_here=")) return askForKey(root, t); // nobody has logged in: no need to ask
   try {
     return Object.assign(session, await api.get("/console/session"));
   } catch (error) {
@@ -186,6 +187,11 @@ const DATE = new Intl.DateTimeFormat(language === "zh" ? "zh-CN" : "en-GB", {
 export function moment(text, now = new Date()) {
   const at = new Date(text);
   return at.toDateString() === now.toDateString() ? TIME.format(at) : DATE.format(at);
+}
+
+/** How sure the model was: a probability where it was calibrated, and else called what it is. */
+export function sureness(t, probability) {
+  return t(session.calibrated ? "sure" : "sureRaw", { share: percent(probability) });
 }
 
 export function percent(share, digits = 0) {
