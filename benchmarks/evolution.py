@@ -1,11 +1,12 @@
 """What a round of online evolution does to a service, and what preference learning is worth.
 
     endcloud demo --shop demo-shop
-    python benchmarks/evolution.py latency demo-shop [--seconds 40] [--rounds 3] [--rate 1]
+    python benchmarks/evolution.py latency demo-shop [--seconds 10] [--rounds 12] [--rate 1]
     python benchmarks/evolution.py preference demo-shop [--seeds 2] [--lessons 16,60]
 
-`latency`: a real `endcloud serve` answers the same questions at a steady rate, in turn alone and beside a training in
-a child process as a round starts it (`[evolution]` nice and threads); prints p50 and p95 of whole replies and of first
+`latency`: a real `endcloud serve` answers the same questions at a steady rate, in short stretches by turns alone (the
+training is stopped by a signal) and beside a training in a child process as a round starts it (`[evolution]` nice and
+threads), so that whatever else the machine does weighs on both; prints p50 and p95 of whole replies and of first
 words, and their ratio. Exits with 1 where the ratio of p95 is above 1.5.
 
 `preference`: four rules of the bundled shop are edited; lessons are questions that the version in service now answers
@@ -23,6 +24,7 @@ import json
 import os
 import random
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -62,8 +64,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("what", choices=("latency", "preference"))
     parser.add_argument("shop", type=Path)
-    parser.add_argument("--seconds", type=float, default=40, help="of each stretch of load")
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=10, help="of each stretch of load")
+    parser.add_argument("--rounds", type=int, default=12)
     parser.add_argument("--rate", type=float, default=1.0, help="questions a second")
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--lessons", default="16,60")
@@ -245,14 +247,17 @@ def latency(root: Path, seconds: float, rounds: int, rate: float) -> int:
         round = begun(evolution)
         queries = [question.query for question in edited.questions()[1]]
         asyncio.run(load(url, key, queries, 5, rate, Times()))  # warms up
-        speeds = []
-        for number in range(rounds):
-            asyncio.run(load(url, key, queries, seconds, rate, alone))
-            with training(evolution, round) as steps:
+        with training(evolution, round) as (child, steps):
+            working = 0.0
+            for number in range(rounds):
+                child.send_signal(signal.SIGSTOP)
+                asyncio.run(load(url, key, queries, seconds, rate, alone))
+                child.send_signal(signal.SIGCONT)
                 began, before = time.monotonic(), len(steps)
                 asyncio.run(load(url, key, queries, seconds, rate, beside))
-                speeds.append((len(steps) - before) / (time.monotonic() - began))
-            print(f"stretch {number + 1} of {rounds}: {speeds[-1]:.2f} steps/s of training", file=sys.stderr)
+                working += time.monotonic() - began
+                print(f"round {number + 1} of {rounds}: {len(steps) - before} steps of training", file=sys.stderr)
+            speed = len(steps) / working
     settings = evolution.settings
     print(f"{rate:g} questions a second, nice {settings.nice}, threads {settings.threads}, {os.cpu_count()} processors")
     print("| | replies | failed | p50 first | p95 first | p50 whole | p95 whole |")
@@ -262,7 +267,7 @@ def latency(root: Path, seconds: float, rounds: int, rate: float) -> int:
         figures = " | ".join(f"{1000 * value:.0f} ms" for value in quantiles)
         print(f"| {name} | {len(times.whole)} | {times.failed} | {figures} |")
     ratio = beside.quantile(0.95) / alone.quantile(0.95)
-    print(f"p95 of whole replies: {ratio:.2f} times (aim: at most {WORST_RATIO}); training: {max(speeds):.2f} steps/s")
+    print(f"p95 of whole replies: {ratio:.2f} times (aim: at most {WORST_RATIO}); training: {speed:.2f} steps/s")
     return int(ratio > WORST_RATIO or beside.failed > 0)
 
 
@@ -301,7 +306,7 @@ def served(root: Path) -> Iterator[str]:
 
 
 @contextmanager
-def training(evolution: Evolution, round: Round) -> Iterator[list[float]]:
+def training(evolution: Evolution, round: Round) -> Iterator[tuple[subprocess.Popen[str], list[float]]]:
     """A training that does not end, as a round starts it; the list grows by a number for each step."""
     from threading import Thread
 
@@ -319,7 +324,7 @@ def training(evolution: Evolution, round: Round) -> Iterator[list[float]]:
         while not steps:
             assert child.poll() is None, child.stderr.read() if child.stderr else ""
             time.sleep(0.1)
-        yield steps
+        yield child, steps
         child.terminate()
         thread.join()
 
