@@ -111,8 +111,8 @@ def give_lessons(evolution: Evolution, changed: BundledShop, most: int = 10_000)
             cluster = clusters.of(question_of(messages))
             lessons.append(
                 Lesson(f"lesson:planted-{number}", f"planted-{number}", f"planted-{number}", "", cluster,
-                       part_of(cluster, 0.3), messages, now, then, "pseudo", _matter(question.meaning, was), "not needed", 1,
-                       evolution.clock.now())
+                       part_of(cluster, 0.3), messages, now, then, "pseudo", _matter(question.meaning, was),
+                       "not needed", 1, evolution.clock.now())
             )  # fmt: skip
             old[lessons[-1].id] = then
     evolution.lessons.add(lessons)
