@@ -32,8 +32,8 @@ from endcloud.assembly.route_calibration import (
     tokens_text,
 )
 from endcloud.assembly.scored_exchanges import bundled_exchanges
+from endcloud.bootstrap import Interval
 from endcloud.cli.console import Console
-from endcloud.scoring.bootstrap import Interval
 from endcloud.scoring.trade_off import Array, Outcomes
 from endcloud.scoring.trade_off_chart import apgr_chart, trade_off_chart
 from endcloud.serving.escalation import EARLY, WHOLE, features_of

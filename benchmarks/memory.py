@@ -21,12 +21,12 @@ from pathlib import Path
 
 from endcloud.assembly import Shop
 from endcloud.assembly.serving import knowledge_of
+from endcloud.bootstrap import interval
 from endcloud.bundled.shop import Shop as BundledShop
 from endcloud.bundled.shop import load_shop
 from endcloud.bundled.truth import Meaning, judge
 from endcloud.cloud.retry import WallClock
 from endcloud.privacy.masked_chat import MaskedChat
-from endcloud.scoring.bootstrap import interval
 from endcloud.serving.breaker import CircuitBreaker
 from endcloud.serving.confidence import Uncalibrated
 from endcloud.serving.knowledge import CustomerKnowledge

@@ -147,7 +147,8 @@ def test_a_forgotten_customer_leaves_nothing(database: Database) -> None:
         customers.remember(Memory(customer, "size", "XL", f"q-{name}", NOW))
         customers.remember(Memory(customer, "size", "XXL", f"q-{name}", NOW + timedelta(days=1)))
     assert [memory.text for memory in customers.memories("anna")] == ["XXL"]
-    assert customers.forget("anna") == {
+    gone = {kind: rows for kind, rows in customers.forget("anna").items() if rows}
+    assert gone == {
         "feedback": 1,
         "hand-overs": 1,
         "turns": 1,

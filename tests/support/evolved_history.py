@@ -79,11 +79,13 @@ def _decision(number: int, at: datetime, promoted: bool) -> Decision:
     values = {"active value": 0.0, "candidate value": 0.97}
     figures = {
         "new": _part(42, 0.31, 0.72, 0.28, 0.55), "golden": old,
-        "old": old if promoted else _part(150, 0.91, 0.84, -0.11, -0.03), "side by side": [pair | values, gone | values],
+        "old": old if promoted else _part(150, 0.91, 0.84, -0.11, -0.03),
+        "side by side": [pair | values, gone | values],
     }  # fmt: skip
     return Decision(
         number, "gate", "a1b2c3d4e5f6" if promoted else "b2c3d4e5f6a1", "base" if promoted else "a1b2c3d4e5f6",
-        "promote" if promoted else "refuse", "Judged on 342 questions that neither version was trained on.", figures, at,
+        "promote" if promoted else "refuse", "Judged on 342 questions that neither version was trained on.", figures,
+        at,
     )  # fmt: skip
 
 

@@ -25,7 +25,16 @@ from endcloud.testing.echoing_end import EchoingEnd
 from endcloud.testing.tiny_base import save_tiny_base
 from endcloud.types import Message
 
-QUESTIONS = ["满多少包邮", "运费怎么算", "运费几块钱", "邮寄运费多少", "运费谁出", "包邮门槛", "买多少包邮", "怎么才包邮"]
+QUESTIONS = [
+    "满多少包邮",
+    "运费怎么算",
+    "运费几块钱",
+    "邮寄运费多少",
+    "运费谁出",
+    "包邮门槛",
+    "买多少包邮",
+    "怎么才包邮",
+]
 NEW_RULE = "亲，满99元包邮哦。"
 OLD_RULE = "亲，满59元包邮哦。"
 
