@@ -284,7 +284,7 @@ def test_a_login_that_has_expired_is_renewed_or_said(shop: Served, open_page: Ca
     chat.evaluate("(chat, token) => chat.setAttribute('token', token)", token)
     expect(page.get_by_text("登录已过期")).to_have_count(0)
     say(page, "你好")
-    expect(page.get_by_role("button", name="有帮助")).to_be_visible()
+    expect(page.get_by_role("button", name="有帮助").first).to_be_visible()
 
 
 def test_outside_office_hours_the_customer_reads_what_happens(shop: Served, open_page: Callable[..., Page]) -> None:
@@ -324,7 +324,8 @@ def test_a_customer_sees_and_erases_what_is_known(shop: Served, open_page: Calla
     expect(page.locator("endcloud-chat summary")).to_contain_text("我穿 L 码")
     page.get_by_role("button", name="清除关于我的一切").click()
     page.get_by_role("button", name="确定清除").click()
-    expect(page.locator("endcloud-chat .sheet-content")).to_have_text("已清除关于您的一切。")
+    erased = "已清除关于您的一切，包括曾经发给云端的文字在本店的留底。"
+    expect(page.locator("endcloud-chat .sheet-content")).to_have_text(erased)
     assert said_in(shop) == []
     page.get_by_role("button", name="返回").click()
     expect(message(page, "customer")).to_have_count(0)
@@ -395,3 +396,14 @@ def test_what_a_killed_service_left_unanswered_is_asked_again(shop: Served, open
     page.get_by_role("button", name="打开在线客服").click()
     expect(page.locator("endcloud-chat .typing")).to_be_visible()
     expect(message(page, "end").last).to_have_text("亲，满59元包邮，不满收8元运费。")
+
+
+def test_stars_are_given_beside_a_thumb(shop: Served, open_page: Callable[..., Page]) -> None:
+    page = open_page(shop.url)
+    log_in(page)
+    say(page, "满多少包邮？")
+    page.get_by_role("button", name="有帮助").click()
+    page.get_by_role("button", name="4 星").click()
+    expect(page.get_by_role("button", name="4 星")).to_have_attribute("aria-pressed", "true")
+    given = shop.service.feedbacks.within(conversation_of(shop))
+    assert {(one.kind, one.value) for one in given} == {("thumb", 1), ("stars", 4)}

@@ -316,6 +316,10 @@ export class Conversation extends EventTarget {
     this.ratings[turn.id] = value;
   }
 
+  stars(turn, value) {
+    return this.api.post("v1/feedback", { id: newName("f"), turn: turn.id, kind: "stars", value });
+  }
+
   comment(turn, name, text) {
     return this.api.post("v1/feedback", { id: name, turn: turn.id, kind: "note", text });
   }

@@ -50,6 +50,7 @@ export class Judging {
     const box = element("div", { class: "words" });
     box.append(element("p", {}, t(value === 1 ? "thanks" : "sorry"), value === -1 && turn.route === "end" && !state.second ? ` ${t("sorryCloud")}` : ""));
     if (value === -1) box.append(this.#instead(turn, state));
+    box.append(this.#stars(turn, state));
     if (state.commented) box.append(element("p", { class: "aside" }, icon("check"), t("commentDone")));
     else box.append(this.#comment(turn, value, state));
     return box;
@@ -69,6 +70,22 @@ export class Judging {
       row.append(element("button", call, icon("person"), t("person")));
     }
     return row;
+  }
+
+  #stars(turn, state) {
+    const { t } = this.chat;
+    const star = (value) => {
+      const label = t("star", { value });
+      const act = () => this.#tell(turn, async (now) => {
+        await this.chat.conversation.stars(turn, value);
+        now.stars = value;
+        this.chat.announce(t("thanks"));
+      });
+      const attributes = { type: "button", class: "star", title: label, "aria-label": label, "aria-pressed": state.stars === value };
+      return element("button", { ...attributes, "data-name": `star${value}`, onclick: act }, value <= (state.stars ?? 0) ? "★" : "☆");
+    };
+    return element("div", { class: "stars", role: "group", "aria-label": t("stars") },
+      element("span", { class: "aside" }, t("stars")), ...[1, 2, 3, 4, 5].map(star));
   }
 
   #comment(turn, value, state) {

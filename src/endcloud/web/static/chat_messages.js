@@ -94,7 +94,7 @@ export class Messages {
     part.item.className = `message ${turn.speaker}${turn.streaming ? " streaming" : ""}${first ? " first" : ""}`;
     part.item.setAttribute("aria-busy", String(Boolean(turn.streaming)));
     if (turn.speaker === "notice") return part.item.replaceChildren(element("p", {}, this.chat.noticeOf(turn)));
-    const who = element("span", { class: "name" }, icon(ICONS[turn.speaker]), this.#name(turn));
+    const who = element("span", { class: "name" }, icon(turn.looked_up ? "shop" : ICONS[turn.speaker]), this.#name(turn));
     part.head.replaceChildren(who, ...(turn.at && first ? [clock(turn.at, this.chat.language)] : []));
     part.head.classList.toggle("hidden", !first);
     part.text.dir = "auto";
@@ -111,6 +111,7 @@ export class Messages {
     const { t } = this.chat;
     if (turn.speaker === "customer") return t("nameYou");
     if (turn.speaker === "human") return t("nameHuman", { name: turn.by });
+    if (turn.looked_up) return t("nameLookup");
     return t({ end: "nameEnd", cloud: "nameCloud", shop: "nameShop" }[turn.speaker]);
   }
 
