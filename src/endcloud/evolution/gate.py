@@ -23,8 +23,9 @@ PARTS: tuple[PartName, ...] = ("new", "golden", "old")
 LEVEL = 0.95
 FEWEST_CLUSTERS = 6
 """Fewer clusters give no verdict on the new: the bootstrap of five is as good as a coin's four heads."""
-LEAST_GAIN = 0.05
-"""A candidate that surely gains less on the new, and perhaps nothing, is not worth more evidence."""
+LEAST_MENDED = 0.2
+"""A candidate that surely mends less than this share of what the version in service lacks on the new is not worth the
+risk of a swap, nor more evidence: shuffled labels mend a question or two by luck."""
 _SHOWN = 40
 _NAMES = {"new": "the new questions", "golden": "the golden questions", "old": "the trained questions"}
 
@@ -126,8 +127,8 @@ def judge(items: Sequence[Judged], *, margin: float, poor: float, looks: int = 1
     if new.interval is None or new.groups < FEWEST_CLUSTERS:
         short = f"Only {new.groups} clusters of new questions are held out; {FEWEST_CLUSTERS} are needed to judge."
         return Verdict("undecided", short, parts)
-    if new.interval.high < LEAST_GAIN and new.interval.low <= 0:
-        return Verdict("refuse", f"Not better on {_told([new])}.", parts)
+    if new.interval.high < LEAST_MENDED * (1 - new.active):
+        return Verdict("refuse", f"Not better, or not by enough, on {_told([new])}.", parts)
     if new.interval.low <= 0:
         return Verdict("undecided", f"Not surely better on {_told([new])}; more evidence may tell.", parts)
     if missing := [part for part in known if part.interval is None]:
