@@ -66,6 +66,7 @@ def simulate(shop: Shop, arms: Sequence[Arm], seeds: Sequence[int], schedule: Sc
     missing = [one for one in wanted if not _kept(folder, *one).exists()]
     context = get_context("spawn")
     with (
+        shop.directory.lock("simulate"),
         standin_cloud.running() as url,
         ProcessPoolExecutor(max(1, processes), mp_context=context, initializer=_one_thread) as pool,
         progress.task("simulation", len(wanted), "arms") as task,

@@ -95,7 +95,7 @@ def target_rows(rows: Sequence[Row]) -> list[list[str]]:
             name,
             _cell(one["bound"], 2),
             ", ".join(_cell(value, 3) for value in one["found"]),
-            "yes" if one["met"] else "no",
+            _met(one),
         ]
         for name, one in targets(rows).items()
     ]
@@ -108,6 +108,12 @@ def round_rows(runs: Sequence[Run]) -> list[list[str]]:
         for run in runs
         for one in run.rounds
     ]
+
+
+def _met(target: Mapping[str, Any]) -> str:
+    if not target["found"]:
+        return "not run"
+    return "yes" if target["met"] else "no"
 
 
 def _cell(value: float | None, digits: int) -> str:
