@@ -18,8 +18,9 @@ from endcloud.simulation.records import Run
 from endcloud.simulation.schedule import Schedule
 
 _WIDTH, _PANEL, _GAP, _HEAD = 8.2, 1.75, 0.62, 1.4
-_WINDOW = 120
-"""Questions over which a share of right replies is smoothed."""
+_PARTS, _FEWEST = 20, 90
+"""A share of right replies is smoothed over this part of all questions, over so many at least, and never over a change
+of the shop."""
 
 Line = tuple[Sequence[float], Sequence[float]]
 MATTERS = (("changed", "on the edited policies"), ("new", "on the new product line"), ("unchanged", "on all else"))
@@ -28,9 +29,15 @@ MATTERS = (("changed", "on the edited policies"), ("new", "on the new product li
 def quality_chart(runs: Sequence[Run], schedule: Schedule, directory: Path, name: str = "quality") -> Picture:
     """Three panels: right replies to customers on what was edited, on the new line, on all else; a line an arm."""
     title = "Right replies while the shop changes"
-    panels = [(f"Right replies {words}", _served(runs, matter)) for matter, words in MATTERS]
+    panels = [(f"Right replies {words}", _served(runs, matter, schedule)) for matter, words in MATTERS]
     return _panels(
-        runs, schedule, directory, name, title, f"Customers' questions, mean over the {_WINDOW} around", panels
+        runs,
+        schedule,
+        directory,
+        name,
+        title,
+        f"Customers' questions, mean over the {_window(schedule)} around",
+        panels,
     )
 
 
@@ -126,16 +133,23 @@ def _mark_versions(axes: Axes, theme: Theme, runs: Sequence[Run], arm: str, line
                 )  # fmt: skip
 
 
-def _served(runs: Sequence[Run], matter: str) -> dict[str, Line]:
+def _window(schedule: Schedule) -> int:
+    return max(_FEWEST, schedule.questions // _PARTS)
+
+
+def _served(runs: Sequence[Run], matter: str, schedule: Schedule) -> dict[str, Line]:
     """The smoothed share of right replies of each arm, over all its seeds together."""
     lines: dict[str, Line] = {}
+    half, changes = _window(schedule) / 2, [schedule.edit, schedule.product]
     for arm in dict.fromkeys(run.arm for run in runs):
         asked = [one for run in runs if run.arm == arm for one in run.asked]
         known = sorted((one.number, one.right) for one in asked if one.matter == matter and one.right is not None)
         numbers = np.array([number for number, _ in known])
         right = np.array([float(value) for _, value in known])
         at = np.unique(numbers) if len(numbers) else numbers
-        lines[arm] = (list(at), [float(right[abs(numbers - number) <= _WINDOW // 2].mean()) for number in at])
+        phase, phases = np.searchsorted(changes, numbers, "right"), np.searchsorted(changes, at, "right")
+        near = [(abs(numbers - n) <= half) & (phase == p) for n, p in zip(at, phases, strict=True)]
+        lines[arm] = (list(at), [float(right[around].mean()) for around in near])
     return lines
 
 
