@@ -21,9 +21,9 @@ def test_a_day_of_a_shop(database: Database, tmp_path: Path) -> None:
         served = held.enter_context(serving(tmp_path, store=database, clock=clock))
         anna = held.enter_context(served.customer("anna"))
         reviewer, agent = (held.enter_context(served.client(role)) for role in ("reviewer", "agent"))
-        say(anna, "满多少包邮\0", "anna1").raise_for_status()
+        say(anna, "满多少包邮", "anna1").raise_for_status()
         reply = reply_of(anna, "anna1")
-        assert reply["text"] == "好的亲"
+        assert reply["text"] == "亲，满59元包邮，不满收8元运费。"
         rating = {"id": "anna-f", "turn": reply["id"], "kind": "thumb", "value": -1}
         assert [anna.post("/v1/feedback", json=rating).json()["recorded"] for _ in range(2)] == [True, False]
         assert anna.post(f"/v1/turns/{reply['id']}/second-answer").status_code == 202

@@ -55,14 +55,15 @@ def set_up(
     cloud: LoopbackCloud,
     *,
     dialogues: Sequence[tuple[str, str]] = DIALOGUES,
+    price: Price | None = None,
     **serving: Any,
 ) -> None:
-    """A small shop with rules and dialogues, whose models are the two servers."""
+    """A small shop with rules and dialogues, whose models are the two servers; `price` is what both cost."""
     settings: dict[str, Mapping[str, Any]] = {
         "cloud": {
             "base_url": cloud.base_url,
             "model": "loopback",
-            "prices": {"loopback": Price()},
+            "prices": {"loopback": price or Price()},
             "pairs": 0,
             "nearest": 1,
         },

@@ -168,7 +168,8 @@ def test_a_reviewer_sees_why_and_judges_by_keyboard(shop: Served, staff: Staff) 
     page.keyboard.press("a")
     expect(page.get_by_role("status").get_by_text("已接受")).to_be_visible()
     page.keyboard.press("2")
-    expect(page.get_by_text("没有要复核的回复")).to_be_visible()
+    # One reply in twenty comes up for a spot check, chosen by its random name: the queue may hold a fourth.
+    expect(page.get_by_text("没有要复核的回复").or_(page.get_by_text("第 4 条")).first).to_be_visible()
     kept = {one.kind: one for one in StoredFeedbacks(shop.database).of(first) if one.witness == "reviewer"}
     assert kept["correction"].text == "亲，满59元包邮，不满59元收8元运费哦。"
     accepted = [one for one in StoredFeedbacks(shop.database).within("c2") if one.witness == "reviewer"]

@@ -111,11 +111,11 @@ def test_a_lost_stream_comes_back_when_a_call_succeeds_not_when_its_wait_is_over
             }""",
             visitor.headers["authorization"],
         )
-        page.wait_for_function("states.at(-1) === 'lost'")
+        page.wait_for_function("() => states.at(-1) === 'lost'")
         page.unroute("**/events*")
         assert page.evaluate("states") == ["connecting", "lost"]
         page.evaluate("api.get('v1/shop')")
-        page.wait_for_function("states.at(-1) === 'open'")
+        page.wait_for_function("() => states.at(-1) === 'open'")
 
 
 @needs_chromium

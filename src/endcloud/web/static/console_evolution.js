@@ -3,7 +3,7 @@
 
 import { lines } from "./charts.js";
 import { api, blank, element, language, moment, notice, sentence } from "./staff.js";
-import { figureIn, reasonIn, retiredIn } from "./words_evolution.js";
+import { figureIn, reasonIn, retiredIn } from "./evolution_in_chinese.js";
 
 const STAGES = ["audit", "watch", "select", "label", "train", "gate", "promote"];
 const PARTS = ["new", "golden", "old"];
