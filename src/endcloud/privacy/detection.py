@@ -8,20 +8,25 @@ this detector would still find, and reading a masked text again changes nothing.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property, lru_cache
 from pathlib import Path
+from types import MappingProxyType
 
 from endcloud.privacy import accounts, addresses, names, numbers
 from endcloud.privacy.finding import Finding, in_order, merge
 from endcloud.privacy.normalisation import view
+from endcloud.privacy.patterns import ShopPatterns
 from endcloud.privacy.placeholders import FORGED, OPENING, PLACEHOLDER
 
 __all__ = ["Detector", "Finding"]
 
 _ROUNDS = 8  # readings before a text that keeps yielding findings is masked whole
 _REMEMBERED = 512  # texts whose findings are kept: system prompts and the turns of running conversations
-_MODULES = ("accounts", "addresses", "detection", "finding", "names", "normalisation", "numbers", "placeholders")
+_MODULES = (
+    "accounts", "addresses", "detection", "finding", "names", "normalisation", "numbers", "patterns", "placeholders",
+)  # fmt: skip
 
 
 _Spans = tuple[tuple[int, int], ...]
@@ -32,10 +37,19 @@ class Detector:
     """Finds personal data; pure, deterministic, and linear in the length of the text.
 
     `catalogue_numbers` are numbers of goods, which stay; `allowed` are values that are never masked, such as
-    the shop's own telephone number (both compared without disguises).
+    the shop's own telephone number (both compared without disguises). `patterns` are the shop's own regular
+    expressions by the kind that they find; raises SettingsError for one that `privacy.patterns` refuses.
     """
 
-    def __init__(self, catalogue_numbers: frozenset[str] = frozenset(), allowed: frozenset[str] = frozenset()) -> None:
+    def __init__(
+        self,
+        catalogue_numbers: frozenset[str] = frozenset(),
+        allowed: frozenset[str] = frozenset(),
+        *,
+        patterns: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        self.patterns = dict(patterns)
+        self._own = ShopPatterns(self.patterns)
         self.catalogue_numbers = frozenset(view(number).text.strip() for number in catalogue_numbers)
         self.allowed = frozenset(view(value).text.strip() for value in allowed)
         self._remembered: _Find = lru_cache(_REMEMBERED)(self._find)
@@ -47,6 +61,7 @@ class Detector:
         for module in _MODULES:
             sha.update(Path(__file__).with_name(f"{module}.py").read_bytes().replace(b"\r\n", b"\n"))
         sha.update("\n".join([*sorted(self.catalogue_numbers), "--", *sorted(self.allowed)]).encode())
+        sha.update(json.dumps(sorted(self.patterns.items())).encode() if self.patterns else b"")
         return sha.hexdigest()[:16]
 
     def find(self, text: str, placeholders: frozenset[str] = frozenset(), apart: _Spans = ()) -> tuple[Finding, ...]:
@@ -81,7 +96,8 @@ class Detector:
     def _read(self, text: str, masked: Sequence[tuple[int, int]]) -> list[Finding]:
         """One reading of `text` with `masked` cut out, in offsets of `text`."""
         seen = view(text, masked)
-        candidates = accounts.find(seen.text, self.catalogue_numbers)
+        candidates = list(self._own.find(seen.text)) if self.patterns else []
+        candidates += accounts.find(seen.text, self.catalogue_numbers)
         candidates += numbers.find(seen.text, self.catalogue_numbers)
         candidates += addresses.find(seen.text)
         candidates += names.find(seen.text)
