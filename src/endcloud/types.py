@@ -7,7 +7,8 @@ makes an `AdapterVersion`. Nothing here knows how any of it is done.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
@@ -136,6 +137,11 @@ class MaskedRequest:
     sampling: Sampling
     masked: Mapping[str, int]
     detector: str
+
+
+def payload_of(messages: Sequence[Message]) -> str:
+    """What an upload says, as one text: the JSON of its messages, byte for byte as the ledger's digest covers it."""
+    return json.dumps([{"role": message.role, "content": message.content} for message in messages], ensure_ascii=False)
 
 
 @dataclass(frozen=True, slots=True)

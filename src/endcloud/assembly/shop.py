@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from endcloud.assembly.training import TrainingChoice
 from endcloud.errors import UsageError
-from endcloud.types import SUPERSEDED, AdapterVersion, Example, Message, Sampling, Split
+from endcloud.types import SUPERSEDED, AdapterVersion, Example, Message, Sampling, Split, Tokens
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -111,9 +111,16 @@ class Shop:
 
     @cached_property
     def ledger(self) -> StoredLedger:
+        """What left this machine; its head lies beside the store, and what a call cost is by the price table."""
+        from endcloud.cloud.budget import Prices
         from endcloud.store.ledger import StoredLedger
+        from endcloud.store.ledger_head import HeadFile
 
-        return StoredLedger(self.database)
+        def price(model: str, tokens: Tokens) -> float | None:
+            known = self.settings.cloud.prices.get(model)
+            return None if known is None else Prices(**known.model_dump()).of(tokens)
+
+        return StoredLedger(self.database, HeadFile(self.directory.ledger_head), price)
 
     @cached_property
     def versions(self) -> StoredVersions:

@@ -8,19 +8,13 @@ name the type of what went wrong and never the text, since the text is what must
 from __future__ import annotations
 
 import asyncio
-import json
 from collections import Counter
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator
 
 from endcloud.errors import CloudMalformedError, EndcloudError, PrivacyError, UnrestorableError
 from endcloud.privacy.restoring import StreamRestorer
 from endcloud.protocols import CloudModel, Ledger, MaskedConversation, Masker
-from endcloud.types import Delta, MaskedRequest, Message, Request, Tokens
-
-
-def payload(messages: Sequence[Message]) -> str:
-    """The JSON of the messages exactly as the ledger keeps it."""
-    return json.dumps([{"role": message.role, "content": message.content} for message in messages], ensure_ascii=False)
+from endcloud.types import Delta, MaskedRequest, Request, Tokens, payload_of
 
 
 class Guard:
@@ -108,7 +102,7 @@ class Guard:
     def _recorded(self, masked: MaskedRequest) -> str:
         """The ledger's id of the upload that is about to happen."""
         try:
-            return self._ledger.sent(masked, self._cloud.name, self._cloud.host, payload(masked.messages))
+            return self._ledger.sent(masked, self._cloud.name, self._cloud.host, payload_of(masked.messages))
         except EndcloudError:
             raise
         except Exception as error:

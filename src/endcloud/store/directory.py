@@ -3,6 +3,7 @@
     endcloud.toml  policies.md  catalogue.csv      the owner's words
     key                                            the secret that customers' ids are hashed with
     store.db                                       everything that happened
+    ledger.head                                    how many uploads were recorded, and the digest of the last
     corpus/  versions/  results/  models/          examples, adapter versions, evaluations, what was trained here
     work/    locks/                                checkpoints of unfinished jobs; one lock for each writing job
 
@@ -33,6 +34,7 @@ class ShopDirectory:
         self.policies = self.root / "policies.md"
         self.catalogue = self.root / "catalogue.csv"
         self.database = self.root / "store.db"
+        self.ledger_head = self.root / "ledger.head"
         self.corpus = self.root / "corpus"
         self.versions = self.root / "versions"
         self.results = self.root / "results"

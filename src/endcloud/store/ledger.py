@@ -1,31 +1,48 @@
 """What left this machine. Implements `endcloud.protocols.Ledger`.
 
-Two rows an upload, both appended: *sent* before the first byte leaves, *settled* when it ended. A message
-that is part of many uploads, such as a prompt of 500 pairs, is kept once, by its digest.
+Two rows an upload, both appended: *sent* before the first byte leaves, *settled* when it ended. A row *forgotten* is
+the proof that a person's words were erased. All rows are one hash chain (`ledger_chain`), whose head is kept outside
+the database too (`ledger_head`). A message that is part of many uploads, such as a prompt of 500 pairs, is kept once,
+by its digest, in a table of its own: erasing it leaves the chain whole.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
+from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, Row, func, insert, select, update
 
+from endcloud.errors import EndcloudError, NotFoundError
 from endcloud.protocols import UploadSum
 from endcloud.store.database import Database, insert_once, now
-from endcloud.store.tables import PayloadRow, UploadPartRow, UploadRow
+from endcloud.store.ledger_chain import Head, append, chained, end_of
+from endcloud.store.ledger_head import HeadFile
+from endcloud.store.tables import LedgerHeadRow, PayloadRow, UploadPartRow, UploadRow
 from endcloud.types import MaskedRequest, Message, Tokens
 
-_WELL = ("stop", "length")
+WELL = ("stop", "length")
+"""The outcomes of an upload that was answered."""
+
+_SHORTEST_ID = 10  # a name of digits alone is a row's number below this length
+_AT_ONCE = 500
+Pricing = Callable[[str, Tokens], float | None]
 
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """One row of the ledger's list."""
+    """One upload as the ledger's list shows it: what was sent, and how it ended.
+
+    `number` is that of its row *sent*. `outcome` is empty while it is under way, and for good where the process was
+    killed; `price` is None where nobody said what it cost.
+    """
 
     id: str
+    number: int
     at: datetime
     purpose: str
     conversation: str
@@ -34,17 +51,28 @@ class Upload:
     masked: dict[str, int]
     digest: str
     size: int
+    outcome: str
+    tokens: Tokens
+    price: float | None
 
 
 class StoredLedger:
     """The ledger of one shop."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, outside: HeadFile | None = None, pricing: Pricing | None = None) -> None:
+        """`outside` is where the head is kept beside the database; `pricing` says what some tokens of a model cost."""
         self._database = database
+        self._outside = outside
+        self._pricing = pricing
         self._kept: set[str] = set()
+        if outside is not None:
+            self._begin(outside)
 
     def sent(self, request: MaskedRequest, model: str, host: str, payload: str) -> str:
-        """Records that `payload` is about to leave for `host`; returns the upload's id."""
+        """Records that `payload` is about to leave for `host`; returns the upload's id.
+
+        Raises EndcloudError where that cannot be recorded, on disk and with its head; nothing may be sent then.
+        """
         upload = uuid4().hex
         row = {
             "upload": upload,
@@ -59,7 +87,7 @@ class StoredLedger:
             "digest": sha256(payload.encode()).hexdigest(),
             "size": len(payload.encode()),
         }
-        digests = [_digest(message) for message in request.messages]
+        digests = [digest_of(message) for message in request.messages]
         new = {
             digest: {"digest": digest, "role": message.role, "content": message.content}
             for digest, message in zip(digests, request.messages, strict=True)
@@ -67,8 +95,8 @@ class StoredLedger:
         }
         parts = [{"upload": upload, "position": at, "payload": digest} for at, digest in enumerate(digests)]
 
-        def send(connection: Connection) -> None:
-            connection.execute(insert(UploadRow), row)
+        def send(connection: Connection) -> Head:
+            _refuse_what_cannot_be_kept(connection, request.messages)
             if new:
                 connection.execute(
                     insert_once(connection, PayloadRow),  # another process may have kept the same message meanwhile
@@ -78,8 +106,9 @@ class StoredLedger:
                     erased = (PayloadRow.digest == one["digest"]) & (PayloadRow.content == "")
                     connection.execute(update(PayloadRow).where(erased).values(content=one["content"]))
             connection.execute(insert(UploadPartRow), parts)
+            return append(connection, row)
 
-        self._database.write(send)
+        self._append(send)
         self._kept.update(new)
         return upload
 
@@ -94,7 +123,21 @@ class StoredLedger:
             "completion_tokens": tokens.completion,
             "cached_tokens": tokens.cached,
         }
-        self._database.write(lambda connection: connection.execute(insert(UploadRow), row))
+
+        def settle(connection: Connection) -> Head:
+            return append(connection, row | {"price": self._price(connection, upload, tokens)})
+
+        self._append(settle)
+
+    def forgotten(self, subject: str, erased: Mapping[str, int], versions: Sequence[str]) -> None:
+        """Records the proof that a person's words were erased, after they were.
+
+        `subject` is a keyed hash of the customer's id, never the id; `erased` counts what went by kind; `versions` are
+        the digests of the adapter versions that had learned from it.
+        """
+        proof = {"subject": subject, "erased": dict(erased), "versions": list(versions)}
+        row = {"upload": uuid4().hex, "event": "forgotten", "at": now(), "proof": proof}
+        self._append(lambda connection: append(connection, row))
 
     def count(self) -> int:
         """How many uploads there were."""
@@ -111,24 +154,43 @@ class StoredLedger:
         with self._database.reading() as connection:
             return connection.scalar(chosen) or 0
 
-    def uploads(self, limit: int = 100) -> list[Upload]:
-        """The newest uploads, newest first."""
+    def uploads(self, limit: int = 100, *, before: int = 0, purpose: str = "", conversation: str = "") -> list[Upload]:
+        """The newest uploads, newest first; those of rows before the number `before`, where it is given."""
         chosen = select(UploadRow.__table__).where(UploadRow.event == "sent").order_by(UploadRow.id.desc()).limit(limit)
+        if before:
+            chosen = chosen.where(UploadRow.id < before)
+        if purpose:
+            chosen = chosen.where(UploadRow.purpose == purpose)
+        if conversation:
+            chosen = chosen.where(UploadRow.conversation == conversation)
         with self._database.reading() as connection:
-            return [
-                Upload(
-                    row.upload,
-                    row.at,
-                    row.purpose,
-                    row.conversation,
-                    row.model,
-                    row.host,
-                    row.masked,
-                    row.digest,
-                    row.size,
-                )
-                for row in connection.execute(chosen)
-            ]
+            return _with_their_ends(connection, connection.execute(chosen).all())
+
+    def upload(self, name: str) -> Upload:
+        """The upload of this id, an unambiguous beginning of one, or the number of one of its rows.
+
+        Raises NotFoundError where there is none, or several.
+        """
+        chosen = select(UploadRow.upload.distinct()).where(
+            UploadRow.event != "forgotten",
+            UploadRow.id == int(name)
+            if name.isascii() and name.isdigit() and len(name) < _SHORTEST_ID
+            else UploadRow.upload.startswith(name, autoescape=True),
+        )
+        with self._database.reading() as connection:
+            found = connection.scalars(chosen.limit(2)).all()
+            if len(found) != 1:
+                what = "is the beginning of several uploads" if found else "is no upload of this shop"
+                raise NotFoundError(f"{name!r} {what}; `endcloud ledger list` shows them.")
+            sent = select(UploadRow.__table__).where(UploadRow.event == "sent", UploadRow.upload == found[0])
+            return _with_their_ends(connection, connection.execute(sent).all())[0]
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """Every row as it is chained, oldest first, as plain JSON values; columns at their empty value are left out."""
+        with self._database.reading() as connection:
+            chosen = select(UploadRow.__table__).order_by(UploadRow.id).execution_options(yield_per=_AT_ONCE)
+            for row in connection.execute(chosen).mappings():
+                yield chained(dict(row)) | {"chain": row["chain"]}
 
     def sums(self, since: datetime) -> list[UploadSum]:
         """What left from `since` on, by host and purpose, the largest first."""
@@ -148,12 +210,12 @@ class StoredLedger:
                     known.uploads + 1,
                     known.size + row.size,
                     known.masked + sum(row.masked.values()),
-                    known.failed + (row.outcome not in (*_WELL, None)),
+                    known.failed + (row.outcome not in (*WELL, None)),
                 )
         return sorted(sums.values(), key=lambda one: -one.uploads)
 
     def messages(self, upload: str) -> list[Message]:
-        """Exactly what left in this upload."""
+        """Exactly what left in this upload; a message that was erased with a customer is empty."""
         chosen = (
             select(PayloadRow.role, PayloadRow.content)
             .join(UploadPartRow, UploadPartRow.payload == PayloadRow.digest)
@@ -163,6 +225,69 @@ class StoredLedger:
         with self._database.reading() as connection:
             return [Message(row.role, row.content) for row in connection.execute(chosen)]
 
+    def _append(self, work: Callable[[Connection], Head]) -> None:
+        head = self._database.write(work)
+        if self._outside is not None:
+            self._outside.advance(head, self._digest_at)
 
-def _digest(message: Message) -> str:
+    def _begin(self, outside: HeadFile) -> None:
+        """The first head, before the first row: from then on a head that is missing was taken away."""
+        if outside.path.exists():
+            return
+        with self._database.reading() as connection:
+            begun, head = connection.scalar(select(LedgerHeadRow.begun)), end_of(connection)
+        if begun == head.count:
+            outside.begin(head)
+
+    def _digest_at(self, number: int) -> str | None:
+        with self._database.reading() as connection:
+            return "" if number == 0 else connection.scalar(select(UploadRow.chain).where(UploadRow.id == number))
+
+    def _price(self, connection: Connection, upload: str, tokens: Tokens) -> float | None:
+        """None where the provider told no tokens, or the model has no price."""
+        if self._pricing is None or tokens == Tokens():
+            return None
+        sent = (UploadRow.upload == upload) & (UploadRow.event == "sent")
+        model = connection.scalar(select(UploadRow.model).where(sent))
+        return None if model is None else self._pricing(model, tokens)
+
+
+def digest_of(message: Message) -> str:
+    """The name under which a message that left is kept: the digest of role and content."""
     return sha256(f"{message.role}\0{message.content}".encode()).hexdigest()
+
+
+def _with_their_ends(connection: Connection, sent: Sequence[Row[Any]]) -> list[Upload]:
+    chosen = select(UploadRow.__table__).where(UploadRow.event == "settled")
+    ends: dict[str, Row[Any]] = {}
+    for at in range(0, len(sent), _AT_ONCE):
+        some = [row.upload for row in sent[at : at + _AT_ONCE]]
+        ends |= {row.upload: row for row in connection.execute(chosen.where(UploadRow.upload.in_(some)))}
+    return [_upload(row, ends.get(row.upload)) for row in sent]
+
+
+def _upload(sent: Row[Any], end: Row[Any] | None) -> Upload:
+    return Upload(
+        id=sent.upload,
+        number=sent.id,
+        at=sent.at,
+        purpose=sent.purpose,
+        conversation=sent.conversation,
+        model=sent.model,
+        host=sent.host,
+        masked=sent.masked,
+        digest=sent.digest,
+        size=sent.size,
+        outcome="" if end is None else end.outcome,
+        tokens=Tokens() if end is None else Tokens(end.prompt_tokens, end.completion_tokens, end.cached_tokens),
+        price=None if end is None else end.price,
+    )
+
+
+def _refuse_what_cannot_be_kept(connection: Connection, messages: Sequence[Message]) -> None:
+    """PostgreSQL keeps no NUL in a text: what left could not be shown as it was."""
+    if connection.dialect.name == "postgresql" and any("\0" in message.content for message in messages):
+        raise EndcloudError(
+            "Nothing was sent: a message holds the character NUL, which PostgreSQL cannot keep, so the ledger could "
+            "not show what left. Take it out of the text."
+        )

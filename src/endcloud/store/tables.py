@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, DateTime, ForeignKey, Index, String, Text
+from sqlalchemy import JSON, DateTime, Double, ForeignKey, Index, String, Text
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
@@ -65,7 +65,11 @@ class ReservationRow(Table):
 
 
 class UploadRow(Table):
-    """One upload. The first row says that it is about to happen (`sent`), a second how it ended (`settled`)."""
+    """One upload: the first row says that it is about to happen (`sent`), a second how it ended (`settled`). A row
+    `forgotten` is the proof that a person's words were erased.
+
+    Rows are numbered from 1 without a gap, and `chain` is the digest of a row and of all before it (`ledger_chain`).
+    """
 
     __tablename__ = "uploads"
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -84,6 +88,19 @@ class UploadRow(Table):
     prompt_tokens: Mapped[int] = mapped_column(default=0)
     completion_tokens: Mapped[int] = mapped_column(default=0)
     cached_tokens: Mapped[int] = mapped_column(default=0)
+    price: Mapped[float | None] = mapped_column(Double)
+    proof: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    chain: Mapped[str] = mapped_column(String(64))
+
+
+class LedgerHeadRow(Table):
+    """Where the ledger ends; the one row that whoever appends to it locks. It began with `begun` rows of old."""
+
+    __tablename__ = "ledger_head"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    count: Mapped[int]
+    digest: Mapped[str] = mapped_column(String(64))
+    begun: Mapped[int]
 
 
 class PayloadRow(Table):
