@@ -14,7 +14,7 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from types import MappingProxyType
 
-from endcloud.privacy import accounts, addresses, names, numbers
+from endcloud.privacy import accounts, addresses, names, numbers, strictness
 from endcloud.privacy.finding import Finding, in_order, merge
 from endcloud.privacy.normalisation import view
 from endcloud.privacy.patterns import ShopPatterns
@@ -25,7 +25,8 @@ __all__ = ["Detector", "Finding"]
 _ROUNDS = 8  # readings before a text that keeps yielding findings is masked whole
 _REMEMBERED = 512  # texts whose findings are kept: system prompts and the turns of running conversations
 _MODULES = (
-    "accounts", "addresses", "detection", "finding", "names", "normalisation", "numbers", "patterns", "placeholders",
+    "accounts", "addresses", "detection", "finding", "names", "normalisation", "numbers", "patterns",
+    "placeholders", "strictness",
 )  # fmt: skip
 
 
@@ -39,6 +40,7 @@ class Detector:
     `catalogue_numbers` are numbers of goods, which stay; `allowed` are values that are never masked, such as
     the shop's own telephone number (both compared without disguises). `patterns` are the shop's own regular
     expressions by the kind that they find; raises SettingsError for one that `privacy.patterns` refuses.
+    With `strict` what `privacy.strictness` finds is personal too, whatever the catalogue and `allowed` say.
     """
 
     def __init__(
@@ -47,7 +49,9 @@ class Detector:
         allowed: frozenset[str] = frozenset(),
         *,
         patterns: Mapping[str, str] = MappingProxyType({}),
+        strict: bool = False,
     ) -> None:
+        self.strict = strict
         self.patterns = dict(patterns)
         self._own = ShopPatterns(self.patterns)
         self.catalogue_numbers = frozenset(view(number).text.strip() for number in catalogue_numbers)
@@ -62,6 +66,7 @@ class Detector:
             sha.update(Path(__file__).with_name(f"{module}.py").read_bytes().replace(b"\r\n", b"\n"))
         sha.update("\n".join([*sorted(self.catalogue_numbers), "--", *sorted(self.allowed)]).encode())
         sha.update(json.dumps(sorted(self.patterns.items())).encode() if self.patterns else b"")
+        sha.update(b"strict" if self.strict else b"")
         return sha.hexdigest()[:16]
 
     def find(self, text: str, placeholders: frozenset[str] = frozenset(), apart: _Spans = ()) -> tuple[Finding, ...]:
@@ -101,13 +106,12 @@ class Detector:
         candidates += numbers.find(seen.text, self.catalogue_numbers)
         candidates += addresses.find(seen.text)
         candidates += names.find(seen.text)
-        if not candidates:
-            return []
-        return [
-            Finding(finding.kind, *seen.original(finding.start, finding.end))
-            for finding in merge(candidates)
-            if not self.allowed or seen.text[finding.start : finding.end] not in self.allowed
-        ]
+        found = merge(candidates) if candidates else []
+        if self.allowed:
+            found = [one for one in found if seen.text[one.start : one.end] not in self.allowed]
+        if self.strict:
+            found = merge([*found, *strictness.find(seen.text)])
+        return [Finding(one.kind, *seen.original(one.start, one.end)) for one in found]
 
 
 def _gaps(spans: _Spans, length: int) -> Iterator[tuple[int, int]]:
