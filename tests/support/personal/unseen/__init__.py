@@ -1,0 +1,23 @@
+"""The `unseen` half: its pools, templates and hard negatives, put together."""
+
+from __future__ import annotations
+
+from personal.halves import Half
+from personal.unseen.english_messages import BETWEEN as ENGLISH_BETWEEN
+from personal.unseen.english_messages import ENDINGS as ENGLISH_ENDINGS
+from personal.unseen.english_messages import OPENINGS as ENGLISH_OPENINGS
+from personal.unseen.english_messages import TEMPLATES as ENGLISH
+from personal.unseen.messages import BETWEEN, ENDINGS, OPENINGS, TEMPLATES
+from personal.unseen.negatives import NEGATIVES
+from personal.unseen.pools import POOLS
+
+HALF = Half(
+    name="unseen",
+    pools=POOLS,
+    templates={(kind, "zh"): known for kind, known in TEMPLATES.items()}
+    | {(kind, "en"): known for kind, known in ENGLISH.items()},
+    openings={"zh": OPENINGS, "en": ENGLISH_OPENINGS},
+    endings={"zh": ENDINGS, "en": ENGLISH_ENDINGS},
+    between={"zh": BETWEEN, "en": ENGLISH_BETWEEN},
+    negatives=NEGATIVES,
+)
