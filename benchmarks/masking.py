@@ -12,10 +12,13 @@ from __future__ import annotations
 
 import random
 import re
+import sys
 import time
 from collections.abc import Callable
 
 from endcloud.privacy.detection import Detector
+
+RATE, GROWTH = 0.2, 12.0
 
 PEER = re.compile(
     r"(?<![0-9])(?:\+?86[ -]?)?1[3-9][0-9][ -]?[0-9]{4}[ -]?[0-9]{4}(?![0-9])"
@@ -79,6 +82,34 @@ HOSTILE: dict[str, Callable[[int], str]] = {
     "capitals": lambda n: "Ab " * (n // 3),
     "bare codes": lambda n: "A1" * (n // 2),
     "dates": lambda n: "2024-11-11 " * (n // 11),
+    "full-width digits": lambda n: "１３" * (n // 2),
+    "capital digits": lambda n: "壹叁捌" * (n // 3),
+    "parted digits": lambda n: "1-3.8·" * (n // 6),
+    "digits and a letter": lambda n: "11010519491231002X" * (n // 18),
+    "card groups": lambda n: "6222 0212 3456 " * (n // 15),
+    "plates": lambda n: "京A·1" * (n // 4),
+    "plate beginnings": lambda n: "京A" * (n // 2),
+    "passports": lambda n: "E1234567 " * (n // 9),
+    "credit code signs": lambda n: "91AB" * (n // 4),
+    "chat cues": lambda n: "微信" * (n // 2),
+    "chat cues in disguise": lambda n: "薇信vx" * (n // 4),
+    "underscored": lambda n: "a_" * (n // 2),
+    "at in words": lambda n: "a艾特b点" * (n // 5),
+    "coordinates": lambda n: "30.2741,120.15 " * (n // 15),
+    "degrees": lambda n: "30°16′" * (n // 6),
+    "birth cues": lambda n: "生日1990年" * (n // 7),
+    "commas": lambda n: "路，1号，" * (n // 5),
+    "villages": lambda n: "镇村组" * (n // 3),
+    "surnames": lambda n: "欧阳王李" * (n // 4),
+    "English name cues": lambda n: "my name is " * (n // 11),
+    "English titles": lambda n: "Mr. Smith " * (n // 10),
+    "English streets": lambda n: "12 Maple Street " * (n // 16),
+    "English house numbers": lambda n: "12 Maple " * (n // 9),
+    "telephone brackets": lambda n: "(977) " * (n // 6),
+    "parcel beginnings": lambda n: "SF1Z" * (n // 4),
+    "combining marks": lambda n: "1\u0301" * (n // 2),
+    "line ends": lambda n: "1\n" * (n // 2),
+    "mixed": lambda n: (" ".join(PERSONAL + PLAIN) * (n // 100))[:n],
 }
 
 
@@ -100,25 +131,40 @@ def messages(count: int) -> list[str]:
     return [f"{chr(0x5000 + at)}{chosen.choice(PERSONAL if at % 10 == 0 else PLAIN)}" for at in range(count)]
 
 
-def short_messages() -> None:
+def short_messages() -> bool:
     texts = messages(5_000)
     peer = seconds(lambda: [PEER.findall(text) for text in texts])
     ours = seconds(lambda: _all(Detector(), texts))
     print(f"one pattern  {len(texts) / peer:10,.0f} messages/s")
-    print(f"endcloud     {len(texts) / ours:10,.0f} messages/s   ratio {peer / ours:.2f} (goal 0.20)")
+    print(f"endcloud     {len(texts) / ours:10,.0f} messages/s   ratio {peer / ours:.2f} (goal {RATE:.2f})")
+    return peer / ours >= RATE
 
 
 def _all(detector: Detector, texts: list[str]) -> list[object]:
     return [detector.find(text) for text in texts]
 
 
-def hostile() -> None:
-    print(f"\n{'hostile text':24}{'100 KB, s':>12}{'1 MB, s':>12}{'growth':>10} (goal 12)")
+def hostile() -> bool:
+    slow = []
+    print(f"\n{'hostile text':24}{'100 KB, s':>12}{'1 MB, s':>12}{'growth':>10} (goal {GROWTH:.0f})")
     for name, write in HOSTILE.items():
-        small, large = (seconds(lambda text=write(size): Detector().find(text)) for size in (100_000, 1_000_000))
+        small, large = _seconds_of(write(100_000)), _seconds_of(write(1_000_000))
         print(f"{name:24}{small:12.3f}{large:12.3f}{large / small:10.1f}")
+        if large / small > GROWTH:
+            slow.append(name)
+    print(f"beyond the goal: {', '.join(slow) or 'none'}")
+    return not slow
+
+
+def _seconds_of(text: str) -> float:
+    return seconds(lambda: Detector().find(text))
+
+
+def main() -> int:
+    """1 where a goal is missed."""
+    reached = short_messages()
+    return int(not (hostile() and reached))
 
 
 if __name__ == "__main__":
-    short_messages()
-    hostile()
+    sys.exit(main())

@@ -113,20 +113,17 @@ def _counted(number: str) -> str:
 
 def at_in_words(value: Value, chosen: Random) -> tuple[str, ...]:
     local, _, domain = value.groups
-    at, dot = chosen.choice([("艾特", "点"), ("at", "点"), ("(at)", "."), ("艾特", "."), ("[at]", "dot")])
+    at, dot = chosen.choice([("艾特", "点"), ("at", "点"), ("(at)", "."), ("艾特", "."), ("(at)", "(dot)")])
     return (local + at + domain.replace(".", dot),)
 
 
 def zero_width(value: Value, chosen: Random) -> tuple[str, ...]:
-    every = chosen.choice([1, 1, 2, 3])
-    mark = chosen.choice(ZERO_WIDTH)
-    if len(value.text) == 1:
-        return (value.text + mark,)
-    return (
-        "".join(
-            sign + mark * ((at + 1) % every == 0 and at + 1 < len(value.text)) for at, sign in enumerate(value.text)
-        ),
-    )
+    """An invisible sign after each, every second or every third sign, and so at least one."""
+    every, mark = chosen.choice([1, 1, 2, 3]), chosen.choice(ZERO_WIDTH)
+    if len(value.text) <= every:
+        return (value.text[0] + mark + value.text[1:],)
+    last = len(value.text) - 1
+    return ("".join(sign + mark * (at % every == every - 1 and at < last) for at, sign in enumerate(value.text)),)
 
 
 def two_messages(value: Value, chosen: Random) -> tuple[str, ...] | None:

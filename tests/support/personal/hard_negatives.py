@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from random import Random
 
-from endcloud.types import Message
+from endcloud.types import Message, Role
 from personal.halves import HalfName, half_of
 from personal.traditional import traditional
 
@@ -119,12 +119,17 @@ def negatives(half: HalfName, count: int = 5000) -> Iterator[Negative]:
         family, template = templates[number % len(templates)]
         language = "en" if family.startswith("English") else "zh"
         chosen = Random(f"{half} {number}")
-        text = _SLOT.sub(lambda slot, chosen=chosen: SLOTS[slot[1]](chosen), template)  # type: ignore[misc]
-        if number >= len(templates):
+        role: Role = "assistant" if template.startswith("@") else "user"
+        text = _filled(template.removeprefix("@"), chosen)
+        if number >= len(templates) and role == "user":
             text = chosen.choice(["", *made.openings[language]]) + text + chosen.choice(["", *made.endings[language]])
-        if language == "zh" and number % 11 == 10:
+        if language == "zh" and chosen.random() < 0.1:
             text = traditional(text)
         number += 1
         if text not in seen:
             seen.add(text)
-            yield Negative(family, Message("user", text))
+            yield Negative(family, Message(role, text))
+
+
+def _filled(template: str, chosen: Random) -> str:
+    return _SLOT.sub(lambda slot: SLOTS[slot[1]](chosen), template)

@@ -64,7 +64,7 @@ def items(half: HalfName, share: float = 1.0) -> Iterator[Item]:
 
 def _in_every_disguise(half: Half, kind: Kind, number: int) -> Iterator[Item]:
     seed = f"{half.name} {kind.language} {kind.name} {number}"
-    old_signs = kind.language == "zh" and number % 6 == 5
+    old_signs = kind.language == "zh" and Random(seed + " signs").random() < 1 / 6
     value = _value(half, kind.name, kind.language, Random(seed))
     if old_signs:
         groups = tuple(map(traditional, value.groups))

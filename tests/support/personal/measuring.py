@@ -6,6 +6,7 @@ the rest stays as it was, so that it is known sign by sign what was left.
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -13,7 +14,7 @@ from dataclasses import dataclass, field
 
 from endcloud.types import Message
 from personal.hard_negatives import Negative
-from personal.items import Item, Span
+from personal.items import Item
 from personal.kinds import PROMISED, Promise
 
 Mask = Callable[[Sequence[Message]], Sequence[Message]]
@@ -140,16 +141,21 @@ def _count_stretches(measured: Measured, item: Item, number: int, stretches: Seq
 
 
 def table(measured: Measured, disguises: Sequence[str]) -> str:
-    """Recall as a Markdown table, a row a kind and a column a disguise; below what is promised in bold."""
-    rows = [f"| kind | promised | {' | '.join(disguises)} |", f"|---|---|{'---|' * len(disguises)}"]
+    """Recall as a Markdown table, a row a kind and a column a disguise; below what is promised in bold.
+
+    The column `all` is over every disguise.
+    """
+    rows = [f"| kind | promised | all | {' | '.join(disguises)} |", f"|---|---|---|{'---|' * len(disguises)}"]
     for (language, kind), promise in measured.promises.items():
-        cells = []
-        for disguise in disguises:
-            recall = measured.recall(language, kind, disguise)
-            figure = "" if recall is None else f"{int(recall * 1000) / 1000:.3f}"
-            cells.append(f"**{figure}**" if recall is not None and recall < PROMISED[promise] else figure)
+        columns = (None, *disguises)
+        cells = (_cell(measured.recall(language, kind, disguise), PROMISED[promise]) for disguise in columns)
         rows.append(f"| {kind} ({language}) | {PROMISED[promise]:.2f} | {' | '.join(cells)} |")
     return "\n".join(rows)
 
 
-__all__ = ["Mask", "Measured", "Span", "leaked", "masked_stretches", "measure", "table"]
+def _cell(recall: float | None, promised: float) -> str:
+    """Cut, not rounded: 1.000 is said only of all."""
+    if recall is None:
+        return ""
+    figure = f"{math.floor(recall * 1000 + 1e-9) / 1000:.3f}"
+    return figure if recall >= promised else f"**{figure}**"

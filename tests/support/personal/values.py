@@ -156,9 +156,11 @@ def long_number(chosen: Random, _: Pools) -> Value:
 
 def wechat(chosen: Random, pools: Pools) -> Value:
     first, second = chosen.choice(pools.handles), chosen.choice(pools.handles)
-    shape = chosen.choice(["{a}{d}", "{a}_{b}", "wxid_{r}", "{a}-{d}", "{a}{b}{d}"])
-    code = "".join(chosen.choice("abcdefghijkmnpqrstuvwxyz0123456789") for _ in range(14))
-    return Value(text := shape.format(a=first, b=second, d=digits(chosen, 4), r=code), (text,))
+    number, code = digits(chosen, 4), "".join(chosen.choice("abcdefghijkmnpqrstuvwxyz0123456789") for _ in range(14))
+    groups = chosen.choice(
+        [(first, number), (first, "_" + second), ("wxid_", code), (first, "-" + number), (first, second + number)]
+    )
+    return Value("".join(groups), groups)
 
 
 def qq(chosen: Random, _: Pools) -> Value:
