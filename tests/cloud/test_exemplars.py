@@ -118,3 +118,22 @@ def test_boilerplate_is_shown_last(corpus: list[Example], example: Make) -> None
 def test_no_pairs_at_all(example: Make, corpus: list[Example]) -> None:
     assert shown(next(Exemplars([], mode="mixed").choose([example(1)]))) == []
     assert shown(next(Exemplars(corpus, mode="mixed", pairs=0).choose([example(1)]))) == []
+
+
+def test_newer_truths_on_the_same_question_stand_last(corpus: list[Example], example: Make) -> None:
+    asked = example(900, "毛巾可以退吗亲", split="test", dialogue="asked")
+    truths = [
+        example(901, "毛巾可以退吗", "现在21天内都可以退", dialogue="t1", origin="human"),
+        example(902, "毛巾可以退吗呢", "电话[电话_1]联系退货", dialogue="t2", origin="human"),  # personal: never shown
+        example(903, "台灯会不会发热", "不会的亲", dialogue="t3", origin="human"),  # another question
+        example(904, "毛巾可以退吗亲", "这是它自己的答案", dialogue="asked", origin="human"),  # the asked one's own
+    ]
+    plain = next(Exemplars(corpus, pairs=20, nearest=4).choose([asked]))
+    told = next(Exemplars(corpus, pairs=20, nearest=4, truths=truths).choose([asked]))
+    assert [pair.example for pair in told.nearest] == [*(pair.example for pair in plain.nearest), truths[0].id]
+    assert told.same[-1].example == truths[0].id
+    assert told.named == plain.named, "a question keeps its name where nothing near it is newer"
+    assert told.renewed != plain.renewed, "and is asked again where something is"
+    other = example(905, "雨伞怎么洗", split="test", dialogue="other")
+    choices = [next(Exemplars(corpus, pairs=20, nearest=4, truths=some).choose([other])) for some in ([], truths)]
+    assert choices[0] == choices[1]

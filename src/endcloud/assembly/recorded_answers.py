@@ -5,7 +5,7 @@ A newer truth is held against all of it, and what it has made untrue is retired 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ from endcloud.types import Example, Message
 if TYPE_CHECKING:
     from endcloud.assembly.evolving import Evolution
     from endcloud.assembly.shop import Shop
+    from endcloud.rounds import Lesson
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +48,21 @@ def recorded_answers(evolution: Evolution, retired: Collection[str]) -> list[Rec
     return found
 
 
-def newer_replies(shop: Shop) -> dict[str, str]:
-    """What holds today in the place of recorded replies that were retired, by example: lessons on the newer rule."""
+def newer_truths(shop: Shop) -> list[Lesson]:
+    """What holds today, newer than the recorded replies: people's corrections, and what was answered after an edit.
+
+    What the cloud said to a customer is none of it: it would be shown its own words as the truth.
+    """
     from endcloud.evolution.replay import teachable
     from endcloud.store.lessons import StoredLessons, StoredRetirements
 
     lessons = teachable(StoredLessons(shop.database).all(), StoredRetirements(shop.database).items())
-    return {_root(lesson.id): lesson.reply for lesson in lessons if not lesson.turn}
+    return [lesson for lesson in lessons if not lesson.turn or lesson.origin == "human"]
+
+
+def newer_replies(truths: Iterable[Lesson]) -> dict[str, str]:
+    """The newer replies that stand in the place of recorded ones that were retired, by example."""
+    return {_root(lesson.id): lesson.reply for lesson in truths if not lesson.turn}
 
 
 def _labels(evolution: Evolution, examples: dict[str, Example]) -> Iterator[RecordedAnswer]:

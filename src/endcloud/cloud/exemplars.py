@@ -6,9 +6,10 @@ split only, hold no personal placeholder, and never come from the query's own di
 answer would stand in the prompt. So there are two fixed blocks of different dialogues, and a query that is excluded
 from one is asked with the other; where both hold something too near, the smaller harm is cut out.
 
-A pair that a newer truth has retired is shown no more: its newer reply stands in its place, or nothing does. Which
-pairs a question is asked with is chosen as if nothing were retired, and the question is named by them (`Choice.named`),
-so that an edited rule asks again only what lies near it.
+A pair that a newer truth has retired is shown no more: its newer reply stands in its place, or nothing does. So that
+the model still sees how that matter is answered, the newest truths most like the question (what people corrected, what
+was answered anew after an edit) stand last of all. Which pairs a question is asked with is chosen as if nothing were
+retired, and the question is named by them (`Choice.named`), so that an edited rule asks again only what lies near it.
 """
 
 from __future__ import annotations
@@ -33,13 +34,15 @@ _PERSONAL = re.compile(r"\[[^\[\]\s]*_\d+\]")
 _CHUNK = 512  # queries at a time: 512 x 20,000 similarities are 40 MB
 _LONGEST = 200  # characters; a pair of the prompt is an example, not an essay
 _SAME_QUESTION = 0.5  # cosine of character n-grams from which two questions count as one question
+_NEWEST = 2  # newer truths that a question is shown
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
     """The pairs for one question. `block` is shared by many, `nearest` is this question's own (nearest last);
     `same` are those of both that answer the same question. `named` are block and nearest as they were recorded, and
-    `renewed` tells what became of those that answered the same question and were retired."""
+    `renewed` tells what became of those that answered the same question and were retired, and what newer truths on it
+    stand last in `nearest`."""
 
     block: tuple[Pair, ...]
     nearest: tuple[Pair, ...] = ()
@@ -66,11 +69,14 @@ class Exemplars:
         pool: int = 20_000,
         near_duplicate: float = 0.8,
         newer: Mapping[str, str] | None = None,
+        truths: Sequence[Example] = (),
     ) -> None:
-        """`newer` are replies that hold today, by the example (excluded as superseded) in whose place they stand."""
+        """`newer` are replies that hold today, by the example (excluded as superseded) in whose place they stand;
+        `truths` are questions with what holds today, shown where they are like the question asked."""
         self.mode, self.asked = mode, pairs
         self._near_duplicate = near_duplicate
         self._newer = newer or {}
+        self._truths = [one for one in truths if _shown(one)]
         self._pool = _candidates(examples, pool)
         self._own = pairs if mode == "nearest" else min(nearest, pairs) if mode == "mixed" else 0
         self._blocks: list[NDArray[np.intp]] = []
@@ -108,13 +114,15 @@ class Exemplars:
             part = examples[start : start + _CHUNK]
             likeness = _dense(self._questions.transform([question_of(e) for e in part]) @ self._question_rows.T)
             near = self._too_near(part, dialogues)
-            yield from map(self._choice, likeness, near)
+            yield from map(self._choice, likeness, near, self._newest(part))
 
     def _index(self) -> None:
         examples = self._pool
         self._pairs = [Pair(e.query, e.reply, e.id, e.dialogue) for e in examples]
         self._questions = TfidfVectorizer(analyzer="char", ngram_range=(1, 3), sublinear_tf=True, dtype=np.float32)
         self._question_rows = self._questions.fit_transform([question_of(e) for e in examples])
+        if self._truths:
+            self._truth_rows = self._questions.transform([question_of(e) for e in self._truths])
         self._trigrams = CountVectorizer(analyzer=_trigrams, binary=True, dtype=np.int32)
         self._trigrams.fit([*map(_pair_text, examples), *_dialogue_texts(examples).values()])
         self._pair_rows = self._trigrams.transform([_pair_text(e) for e in examples])
@@ -170,7 +178,18 @@ class Exemplars:
         sizes = np.array([[len(_trigrams(text))] for text in texts]) + np.asarray(rows.sum(axis=1)).reshape(1, -1)
         return np.asarray(shared / np.maximum(1, sizes - shared), dtype=np.float32)
 
-    def _choice(self, likeness: NDArray[np.float32], near: NDArray[np.bool_]) -> Choice:
+    def _newest(self, examples: Sequence[Example]) -> Iterator[list[Example]]:
+        """The newer truths on each example's question that do not come from its own dialogue, the most like it last."""
+        if not self._truths:
+            yield from ([] for _ in examples)
+            return
+        likeness = _dense(self._questions.transform([question_of(e) for e in examples]) @ self._truth_rows.T)
+        for example, like in zip(examples, likeness, strict=True):
+            best = np.argsort(-like, kind="stable")[: 2 * _NEWEST].tolist()
+            found = [self._truths[i] for i in best if like[i] >= _SAME_QUESTION]
+            yield [one for one in found if one.dialogue != example.dialogue][:_NEWEST][::-1]
+
+    def _choice(self, likeness: NDArray[np.float32], near: NDArray[np.bool_], newest: Sequence[Example]) -> Choice:
         block = self._block(near)
         nearest: list[int] = []
         if self._own:
@@ -181,12 +200,14 @@ class Exemplars:
             nearest = sorted((int(i) for i in best if open_pairs[i] >= 0), key=lambda i: (open_pairs[i], -i))
         same = [i for i in (*block.tolist(), *nearest) if likeness[i] >= _SAME_QUESTION]
         recorded, today = self._pairs_of(block)
+        truths = tuple(Pair(e.query, e.reply, e.id, e.dialogue) for e in newest)
+        renewed = (*(self._today[i] for i in same if self._retired[i]), *truths)
         return Choice(
             today,
-            self._standing(nearest),
-            self._standing(same),
+            (*self._standing(nearest), *truths),
+            (*self._standing(same), *truths),
             (recorded, tuple(self._pairs[i] for i in nearest)),
-            tuple(f"{self._today[i].example}\0{self._today[i].reply}" for i in same if self._retired[i]),
+            tuple(f"{pair.example}\0{pair.reply}" for pair in renewed),
         )
 
     def _standing(self, chosen: Sequence[int]) -> tuple[Pair, ...]:
@@ -229,14 +250,19 @@ def _stable(example: Example) -> bytes:
 
 
 def _fit(example: Example) -> bool:
-    texts = (example.query, example.reply)
     return (
         example.split == "train"
         and example.origin in ("natural", "human")
         and example.excluded in ("", SUPERSEDED)
         and example.weight > 0
-        and all(text.strip() and len(text) <= _LONGEST and not _PERSONAL.search(text) for text in texts)
+        and _shown(example)
     )
+
+
+def _shown(example: Example) -> bool:
+    """Whether a prompt may hold it: short, and nothing personal in it."""
+    texts = (example.query, example.reply)
+    return all(text.strip() and len(text) <= _LONGEST and not _PERSONAL.search(text) for text in texts)
 
 
 def _pair_text(example: Example) -> str:
