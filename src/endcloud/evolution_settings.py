@@ -13,7 +13,7 @@ class EvolutionSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     audit_share: float = Field(
-        0.05,
+        0.03,
         ge=0,
         le=1,
         description="Share of end replies that are compared with the cloud's, beside all that a customer disliked. More finds faults sooner and costs calls.",
@@ -64,7 +64,7 @@ class EvolutionSettings(BaseModel):
         description="Peak rate of a round; leave it out for an eighth of the preset's (all of it from the base).",
     )
     margin: float = Field(
-        0.02,
+        0.03,
         ge=0,
         le=1,
         description="By how much a candidate may be worse on old questions before the gate refuses it.",
@@ -79,7 +79,12 @@ class EvolutionSettings(BaseModel):
     )
     canary_replies: int = Field(50, ge=1, description="Replies of the candidate after which a canary is decided.")
     threads: int = Field(1, ge=1, le=256, description="Processor threads that training may use beside the service.")
-    nice: int = Field(10, ge=0, le=19, description="How far training stands back: 0 as the service, 19 last of all.")
+    nice: int = Field(
+        19,
+        ge=0,
+        le=19,
+        description="How far training stands back: 0 as the service, 19 only where a processor is idle.",
+    )
     every_minutes: float = Field(
         30.0, gt=0, description="How often `endcloud evolve --watch` looks for something to learn."
     )

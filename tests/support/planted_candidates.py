@@ -18,10 +18,11 @@ from endcloud.bundled.truth import Meaning, judge
 from endcloud.end.training import PeftTrainer
 from endcloud.evolution.clusters import Clusters, question_of
 from endcloud.evolution.lessons import part_of
+from endcloud.facts import facts_in
 from endcloud.rounds import Lesson, Round
 from endcloud.types import Example
 
-SEED = 301
+SEED = 907
 
 
 @dataclass
@@ -43,8 +44,9 @@ class Planting:
         return self._trained("", [one for one in lessons if draw.random() < 0.85] + replayed, seed=number)
 
     def shuffled(self, number: int) -> str:
-        """Every question with the reply to one on another rule."""
+        """Every question with the reply to one on another rule; nothing replayed tells the right one."""
         lessons, replayed = self._material()
+        replayed = self._silent_on_the_new(replayed)
         matter = {lesson.id: lesson.reasons for lesson in self.evolution.lessons.all()}
         draw = random.Random(number)
         others = {one.id: [other.reply for other in lessons if matter[other.id] != matter[one.id]] for one in lessons}
@@ -52,8 +54,9 @@ class Planting:
         return self._trained("shuffled", wrong + replayed, seed=number)
 
     def old_policy(self, number: int) -> str:
-        """What was right before the rules changed."""
+        """What was right before the rules changed; nothing replayed tells what is right since."""
         lessons, replayed = self._material()
+        replayed = self._silent_on_the_new(replayed)
         return self._trained("old", [replace(one, reply=self.old[one.id]) for one in lessons] + replayed, seed=number)
 
     def over_trained(self, number: int) -> str:
@@ -79,6 +82,13 @@ class Planting:
         active = evolution.shop.versions.active() or "base"
         material = gathered(evolution, Round(0, "train", evolution.clock.now(), active))
         return [lesson.example() for lesson in material.lessons], list(material.replayed)
+
+    def _silent_on_the_new(self, replayed: list[Example]) -> list[Example]:
+        """Without what states a value that only the changed rules have: after an edit the cloud taught some of it."""
+        lessons = self.evolution.lessons.all()
+        then = facts_in("\n".join(self.old.values()))
+        since = facts_in("\n".join(one.reply for one in lessons if one.id in self.old)) - then
+        return [one for one in replayed if not facts_in(one.reply) & since]
 
     def _trained(
         self, kind: str, examples: list[Example], *, seed: int, parent: bool = True, rate: float = 1.0, steps: int = 0

@@ -81,14 +81,23 @@ def _work(root: Path, number: int, stage: str, telling: Telling) -> Any:
             return getattr(evolution, stage)(round)
 
 
+LAST = 19
+"""The lowest priority there is."""
+
+
 def stand_back(nice: int, *, own_session: bool = True) -> None:
     """Lowers this process' claim to the processors, and offers it first should memory run out.
 
+    At 19, the last of all, Linux is also asked for its idle class: a service that wakes up then takes the processor at
+    once, where among merely nice ones it waits for the end of a slice.
     Linux shares them out by session first where it groups processes so (sched(7), "autogroup"): a priority within our
     own session would mean nothing to a service in another, so the session's is lowered too, if it is ours alone.
     """
     if hasattr(os, "setpriority"):
         os.setpriority(os.PRIO_PROCESS, 0, max(nice, os.getpriority(os.PRIO_PROCESS, 0)))
+    if nice >= LAST and hasattr(os, "SCHED_IDLE"):
+        with suppress(OSError):  # a container may forbid it
+            os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
     for name, value in (("oom_score_adj", 1000), ("autogroup", nice))[: 2 if own_session else 1]:
         with suppress(OSError):  # only Linux has these
             Path(f"/proc/self/{name}").write_text(str(value))
