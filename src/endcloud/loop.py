@@ -56,12 +56,16 @@ class Turn:
 
 
 def run(stages: Stages, sources: Sequence[Path], methods: Sequence[str]) -> Turn:
-    """One turn of the loop: from recorded dialogues to a version in service."""
+    """One turn of the loop: from recorded dialogues to a version in service.
+
+    Without a cloud nothing can be scored by Equation 1, and nothing is promoted: a person decides.
+    """
     examples = stages.prepare(sources)
     labels = stages.teach()
     versions = tuple(stages.train(method) for method in methods)
     scores = stages.judge(versions)
-    best = max(versions, key=lambda version: scores[version.digest], default=None)
+    scored = [version for version in versions if version.digest in scores and "base" in scores]
+    best = max(scored, key=lambda version: scores[version.digest], default=None)
     if best is None or scores[best.digest] <= scores["base"]:
         return Turn(examples, labels, versions, scores, None)
     stages.promote(best, f"final score {scores[best.digest]:.3f} against {scores['base']:.3f} of the base")

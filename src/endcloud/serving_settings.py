@@ -38,10 +38,6 @@ class ServingSettings(BaseModel):
     )
     office_days: str = Field("1234567", description="Days on which people answer; 1 is Monday.")
     time_zone: str = Field("Asia/Shanghai", description="The zone of the office hours.")
-    uploads: bool = Field(
-        True,
-        description="Whether the cloud may take over what the end model is unsure of, in masked text. Off: a person is called more often.",
-    )
     accept: float | None = Field(
         None,
         ge=0,

@@ -22,9 +22,12 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from endcloud import whole_files
 from endcloud.errors import SettingsError
 from endcloud.evolution_settings import EvolutionSettings
+from endcloud.privacy_settings import PrivacySettings
 from endcloud.serving_settings import ServingSettings
 
 FILE_NAME = "endcloud.toml"
+
+_MOVED = {"serving.uploads": 'privacy.upload; write upload = "never" there if it was false'}
 
 
 class _Section(BaseModel):
@@ -233,6 +236,7 @@ class Settings(BaseSettings):
     scoring: ScoringSettings = Field(default_factory=lambda: ScoringSettings())
     serving: ServingSettings = Field(default_factory=lambda: ServingSettings())
     evolution: EvolutionSettings = Field(default_factory=lambda: EvolutionSettings())
+    privacy: PrivacySettings = Field(default_factory=lambda: PrivacySettings())
     store: StoreSettings = Field(default_factory=lambda: StoreSettings())
 
     @classmethod
@@ -292,6 +296,8 @@ def _sentence(path: Path, error: ValidationError) -> str:
     name = ".".join(str(part) for part in first["loc"]) or "the file"
     variable = "ENDCLOUD_" + "__".join(str(part) for part in first["loc"]).upper()
     where = f"The environment variable {variable}" if variable in os.environ else str(path)
+    if name in _MOVED:
+        return f"{where} has the setting {name!r}, which is now {_MOVED[name]}. Remove the old line."
     if first["type"] == "extra_forbidden":
         known = ", ".join(_known(first["loc"][:-1]))
         return f"{where} has the unknown setting {name!r}; known there: {known}. Correct or remove it."

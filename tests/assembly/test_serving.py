@@ -203,7 +203,7 @@ def test_the_door_is_opened_only_with_a_key(tmp_path: Path) -> None:
 
 
 def test_without_uploads_nothing_leaves_and_the_reason_is_kept(tmp_path: Path) -> None:
-    with serving_shop(tmp_path / "shop", logprob=-3.0, uploads=False) as served:
+    with serving_shop(tmp_path / "shop", logprob=-3.0, privacy={"upload": "never"}) as served:
         with served.client("customer") as client:
             response = ask(client, "包邮吗", "c1")
         assert "不太有把握" in said(response) and served.cloud.calls == []

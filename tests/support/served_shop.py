@@ -56,6 +56,7 @@ def set_up(
     *,
     dialogues: Sequence[tuple[str, str]] = DIALOGUES,
     price: Price | None = None,
+    privacy: Mapping[str, Any] | None = None,
     **serving: Any,
 ) -> None:
     """A small shop with rules and dialogues, whose models are the two servers; `price` is what both cost."""
@@ -68,6 +69,7 @@ def set_up(
             "nearest": 1,
         },
         "serving": {"end_url": end.base_url, "end_model": "end-on-loopback", "office_hours": "00:00-24:00", **serving},
+        "privacy": privacy or {},
     }
     make_shop(root, "bundled", settings)
     (root / "policies.md").write_text(POLICIES, encoding="utf-8")

@@ -180,6 +180,7 @@ def lineage(shop: Shop, digest: str) -> list[AdapterVersion]:
 def _began_with(shop: Shop) -> list[Example]:
     """What a shop's first version learns from, as far as it holds today: recorded dialogues and the cloud's labels. A
     shop may have neither: then lessons are all there is."""
+    from endcloud.assembly.training import data_of
     from endcloud.end.mixture import mixture
 
     if not shop.directory.corpus.is_dir():
@@ -187,7 +188,7 @@ def _began_with(shop: Shop) -> list[Example]:
     settings, examples = shop.settings.end, shop.examples("train")
     labels = shop.labels.of(example.id for example in examples)
     try:
-        return mixture(examples, labels, settings.data, settings.cloud_share)
+        return mixture(examples, labels, data_of(shop, labels), settings.cloud_share)
     except TrainingError:
         return []
 

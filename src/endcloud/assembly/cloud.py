@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from endcloud.assembly.masking import refuse_without_cloud, uploads_nothing
 from endcloud.assembly.scorers import STAND_IN
 from endcloud.errors import SettingsError
 from endcloud.types import Example, Purpose, Sampling
@@ -24,10 +25,14 @@ _NOWHERE = "http://127.0.0.1:9/v1"  # the discard port: an estimate has a client
 
 
 def connect(shop: Shop, held: ExitStack) -> ChatModel:
-    """The cloud model behind the guard; a stand-in that is started is stopped with `held`."""
+    """The cloud model behind the guard; a stand-in that is started is stopped with `held`.
+
+    Raises SettingsError where none is set up, or where nothing may be uploaded.
+    """
     from endcloud.cloud.client import OpenAICloud
     from endcloud.privacy.guard import Guard
 
+    refuse_without_cloud(shop, "What was begun")
     settings = shop.settings.cloud
     if not settings.base_url or not settings.model:
         raise SettingsError(
@@ -35,7 +40,7 @@ def connect(shop: Shop, held: ExitStack) -> ChatModel:
             f"set both in {shop.directory.settings}."
         )
     client = OpenAICloud(_url(shop, held), settings.model, _key(shop), timeout=settings.timeout)
-    return Guard(client, shop.masker, shop.ledger)
+    return Guard(client, shop.upload_masker, shop.ledger)
 
 
 def _url(shop: Shop, held: ExitStack) -> str:
@@ -60,12 +65,12 @@ def _key(shop: Shop) -> str:
 
 def teacher_of(shop: Shop, cloud: ChatModel, still_shown: Collection[str] = ()) -> Teacher:
     """A cloud model with all that it is told about the shop; `still_shown` are examples shown although retired."""
-    from endcloud.assembly.recorded_answers import newer_replies, newer_truths
+    from endcloud.assembly.recorded_answers import newer_replies
     from endcloud.cloud.exemplars import Exemplars
     from endcloud.cloud.persona import Persona
     from endcloud.cloud.teacher import Teacher
 
-    settings, truths = shop.settings.cloud, newer_truths(shop)
+    settings = shop.settings.cloud
     pairs = [replace(one, excluded="") if one.id in still_shown else one for one in shop.examples("train")]
     return Teacher(
         cloud,
@@ -76,8 +81,7 @@ def teacher_of(shop: Shop, cloud: ChatModel, still_shown: Collection[str] = ()) 
             mode=settings.exemplars,
             pairs=settings.pairs,
             nearest=settings.nearest,
-            newer=newer_replies(truths),
-            truths=[one for one in (lesson.example() for lesson in truths) if one == _withheld(one)],
+            newer=newer_replies(shop),
         ),
         shop.catalogue,
         Sampling(temperature=settings.temperature, max_tokens=settings.max_tokens),
@@ -90,7 +94,7 @@ def estimate_labels(shop: Shop, limit: int | None = None) -> Estimate:
     from endcloud.cloud.label_plan import estimate
     from endcloud.privacy.guard import Guard
 
-    unasked = Guard(OpenAICloud(_NOWHERE, shop.settings.cloud.model, ""), shop.masker, shop.ledger)
+    unasked = Guard(OpenAICloud(_NOWHERE, shop.settings.cloud.model, ""), shop.upload_masker, shop.ledger)
     return estimate(_to_label(shop, limit), teacher_of(shop, unasked), shop.labels, shop.budget, prices=prices_of(shop))
 
 
@@ -107,12 +111,16 @@ def label(
 ) -> LabelReport:
     """Stage 2 with its report: all splits, or the `examples` given, by the shop's teacher or another.
 
-    Another `purpose` (an audit) may go on beside `endcloud teach`, from a `budget` of its own.
+    Another `purpose` (an audit) may go on beside `endcloud teach`, from a `budget` of its own. Where nothing may be
+    uploaded nothing is asked, and the report says so.
     """
-    from endcloud.cloud.labelling import label
+    from endcloud.cloud.labelling import LabelReport, label
     from endcloud.cloud.retry import RetryPolicy
 
     settings = shop.settings.cloud
+    if why := uploads_nothing(shop):
+        wanted = len(_to_label(shop, limit) if examples is None else examples)
+        return LabelReport(examples=wanted, unasked=wanted, stopped=why)
     if examples is None:
         _after_an_edit(shop)
     with shop.directory.lock("teach" if purpose == "label" else purpose):

@@ -15,6 +15,7 @@ from endcloud import whole_files
 from endcloud.assembly.cloud_runs import cloud_runs
 from endcloud.assembly.judging import Additions, Outcome, judge, query_example
 from endcloud.assembly.known_truth import COMBINATIONS, HeldOut, convergence, scorer_qualities
+from endcloud.assembly.masking import refuse_without_cloud
 from endcloud.assembly.reviewing import agreement_text
 from endcloud.assembly.stopwatch import Stopwatch
 from endcloud.assembly.training import TrainingChoice, train_to
@@ -85,6 +86,7 @@ class PaperOutcome:
 def paper_experiment(shop: Shop, options: PaperOptions) -> PaperOutcome:
     """Runs what has not run yet, and writes the report. The shop needs examples; labels are asked for as needed."""
     check_scale(options.scale)
+    refuse_without_cloud(shop, "The paper's experiment")
     watch, folder = Stopwatch(), shop.directory.results / FOLDER
     held_out = known_truth(shop)
     with watch.stage("base model"):

@@ -13,6 +13,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from endcloud.assembly.masking import uploads_nothing
 from endcloud.assembly.training import some
 from endcloud.errors import EndcloudError, SourceError, UsageError
 from endcloud.scoring.evaluation import FINAL, LISTED, WHOLE_SPLIT, Evaluation, Item, Measure, Replies, evaluate
@@ -149,7 +150,8 @@ def _test_split(shop: Shop, limit: int | None) -> list[Asked]:
     labels = shop.labels.of(example.id for example in examples)
     cloud = {name: label.text for name, label in labels.items() if not label.reason}
     if not cloud:
-        shop.progress.say("No test example has a label, so Equation 1 cannot be computed; run `endcloud teach` first.")
+        why = uploads_nothing(shop) or "Run `endcloud teach` first."
+        shop.progress.say(f"No test example has a label, so Equation 1 cannot be computed. {why}")
     return [_asked(example, cloud.get(example.id), WHOLE_SPLIT) for example in examples]
 
 

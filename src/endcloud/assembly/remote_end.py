@@ -20,6 +20,7 @@ def remote_end(shop: Shop) -> RemoteEnd:
     every question is a row in the ledger and paid from the budget. Raises SettingsError where that cloud may not be
     asked, or a name, key or price is missing.
     """
+    from endcloud.assembly.masking import uploads_nothing
     from endcloud.cloud.client import OpenAICloud
     from endcloud.cloud.paid import PaidModel
     from endcloud.end.remote import Abilities, RemoteEnd
@@ -34,12 +35,12 @@ def remote_end(shop: Shop) -> RemoteEnd:
     abilities = Abilities(log_probabilities=settings.end_logprobs)
     if not counts_as_cloud(shop):
         return RemoteEnd(OwnServer(client, shop.masker), shop.role, abilities)
-    if not settings.uploads:
+    if why := uploads_nothing(shop):
         raise SettingsError(
-            f"serving.uploads is off, and the end model at {settings.end_url!r} is not on this machine: set "
-            "serving.end_is_ours where that server is the shop's own, or allow uploads."
+            f"{why} The end model at {settings.end_url!r} is not on this machine: set serving.end_is_ours where that "
+            "server is the shop's own, or allow uploads."
         )
-    guarded = PaidModel(Guard(client, shop.masker, shop.ledger), shop.budget, _prices(shop))
+    guarded = PaidModel(Guard(client, shop.upload_masker, shop.ledger), shop.budget, _prices(shop))
     shop.progress.say(
         f"The end model at {client.host} counts as a cloud: what it is asked stands in the ledger and in the budget."
     )

@@ -15,6 +15,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from endcloud.assembly.escalation import nearness_of, version_of
+from endcloud.assembly.masking import uploads_nothing
 from endcloud.errors import EndcloudError, UsageError
 from endcloud.serving.scored_exchange import Exchange
 from endcloud.types import Drawn, Example, Message, Request
@@ -128,9 +129,10 @@ def validation_exchanges(shop: Shop, version: str = "") -> list[Exchange]:
     labels = shop.labels.of(example.id for example in examples)
     known = [one for one in examples if one.id in labels and not labels[one.id].reason]
     if not known:
+        why = uploads_nothing(shop) or "Run `endcloud teach` first."
         raise UsageError(
-            f"None of the {len(examples)} validation examples has a label; run `endcloud teach` first, so that there "
-            "is something to judge replies by."
+            f"None of the {len(examples)} validation examples has a label, so there is nothing to judge replies by. "
+            f"{why}"
         )
     answers = answer_all(shop, [one.messages for one in known], version)
     clouds = [labels[one.id].text for one in known]

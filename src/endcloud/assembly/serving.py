@@ -101,6 +101,7 @@ def keys_of(shop: Shop) -> StoredKeys:
 def cloud_route(shop: Shop, clock: Clock) -> CloudRoute:
     """The way to the cloud in masked text, or the reason why there is none; a shop is served without one too."""
     from endcloud.assembly.cloud import prices_of
+    from endcloud.assembly.masking import uploads_nothing
     from endcloud.cloud.takeover import TakeOver
     from endcloud.privacy.masked_chat import MaskedChat
     from endcloud.serving.breaker import CircuitBreaker
@@ -108,7 +109,7 @@ def cloud_route(shop: Shop, clock: Clock) -> CloudRoute:
     from endcloud.serving.withholding import WithholdingMasker
 
     breaker = CircuitBreaker(clock)
-    if not shop.settings.serving.uploads:
+    if uploads_nothing(shop):
         return CloudRoute(None, lambda: False, breaker, "uploads are off")
     try:
         takeover = TakeOver(lambda: shop.teacher, shop.budget, shop.labels, prices_of(shop), shop.settings.cloud.terms)

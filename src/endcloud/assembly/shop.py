@@ -15,6 +15,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from endcloud.assembly.masking import masker_of
 from endcloud.assembly.training import TrainingChoice
 from endcloud.errors import UsageError
 from endcloud.types import SUPERSEDED, AdapterVersion, Example, Message, Sampling, Split, Tokens
@@ -147,14 +148,12 @@ class Shop:
     @cached_property
     def masker(self) -> ConversationMasker:
         """Masks what is a customer's. The shop's own numbers, of its goods and in its rules, are public and stay."""
-        from endcloud.privacy.detection import Detector
-        from endcloud.privacy.masking import ConversationMasker
+        return masker_of(self)
 
-        cells = (cell for row in self.catalogue.rows for cell in row.columns.values())
-        numbers = frozenset(cell for cell in cells if cell.isdigit())
-        plain = Detector(numbers)
-        own = frozenset(line[f.start : f.end] for line in self.policies.lines for f in plain.find(line))
-        return ConversationMasker(Detector(numbers, own | self.allowed))
+    @cached_property
+    def upload_masker(self) -> ConversationMasker:
+        """The masker that stands in front of every cloud: the shop's own, or a stricter one (`privacy.upload`)."""
+        return masker_of(self, strict=True) if self.settings.privacy.upload == "strict" else self.masker
 
     def prepare_corpus(
         self, sources: Sequence[Path], format: str = "auto", columns: Mapping[str, str] | None = None
@@ -182,9 +181,8 @@ class Shop:
         from endcloud.corpus.dataset import read_examples
 
         if not self.directory.corpus.is_dir():
-            raise UsageError(
-                f"The shop {str(self.directory.root)!r} has no examples yet; run `endcloud corpus LOGS` first."
-            )
+            root = str(self.directory.root)
+            raise UsageError(f"The shop {root!r} has no examples yet; run `endcloud corpus LOGS` first.")
         return read_examples(self.directory.corpus, split)
 
     # -- 2 cloud ---------------------------------------------------------------------------------------------

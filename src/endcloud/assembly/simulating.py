@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from endcloud import whole_files
+from endcloud.assembly.masking import refuse_without_cloud
 from endcloud.assembly.shop import Shop
 from endcloud.assembly.training import TrainingChoice
 from endcloud.simulation.outcome import Row, row_of
@@ -43,6 +44,7 @@ class Simulation:
 
 def teach_shop(shop: Shop, dialogues: Path) -> str:
     """Stages 1 to 3 and the promotion, each only where it was not done yet; returns the version in service."""
+    refuse_without_cloud(shop, "The simulation, in which a cloud model (a stand-in on this machine) teaches,")
     if not shop.directory.corpus.is_dir():
         shop.prepare([dialogues])
     if (active := shop.versions.active()) is not None:

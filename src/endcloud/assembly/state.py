@@ -11,7 +11,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What a shop has. `examples` counts by split; `active` is the version in service; empty means none.
+    """What a shop has. `examples` counts by split; `active` is the version in service; empty means none; `upload` is
+    what a cloud may be sent.
 
     `unmasked_by_name` counts the uploads in which a value left that the paper's experiment allows by name.
     """
@@ -27,6 +28,7 @@ class State:
     end_model: str
     versions: int
     active: str
+    upload: str
     uploads: int
     unmasked_by_name: dict[str, int]
     evaluation: str
@@ -39,7 +41,7 @@ class State:
         """The command that moves this shop on."""
         if not self.examples:
             return "endcloud corpus YOUR-CHAT-LOGS"
-        if not self.labels and not self.versions:
+        if not self.labels and not self.versions and self.upload != "never":
             return "endcloud teach"
         if not self.versions:
             return "endcloud train"
@@ -70,6 +72,7 @@ def state_of(shop: Shop) -> State:
         end_model=settings.end.model,
         versions=len(shop.versions.all()),
         active=shop.versions.active() or "",
+        upload=settings.privacy.upload,
         uploads=shop.ledger.count(),
         unmasked_by_name={value: count for value in by_name if (count := shop.ledger.holding(value))},
         evaluation=str(evaluations[-1]) if evaluations else "",

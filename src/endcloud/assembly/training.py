@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from endcloud.assembly.masking import uploads_nothing
 from endcloud.errors import UsageError
 from endcloud.types import AdapterVersion, Example, Message
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from endcloud.assembly.shop import Shop
     from endcloud.end.methods import Method, Schedule, TrainingPlan
     from endcloud.end.mixture import Data
+    from endcloud.protocols import Label
     from endcloud.settings import EndSettings
     from endcloud.store.versions import StoredVersions
 
@@ -52,11 +54,11 @@ def train_to(
 
     settings = shop.settings.end
     method, plan = plan_of(settings, choice)
-    data = cast("Data", choice.data or settings.data)
     with shop.directory.lock("train"):
         train, validation = shop.examples("train"), shop.examples("validation")
         labels = shop.labels.of(example.id for example in (*train, *validation))
         train = some(train, labelled)
+        data = cast("Data", choice.data) if choice.data else data_of(shop, labels)
         trainer = PeftTrainer(
             shop.base,
             method,
@@ -73,6 +75,16 @@ def train_to(
             steps or [plan.steps],
             shop.progress,
         )
+
+
+def data_of(shop: Shop, labels: Mapping[str, Label]) -> Data:
+    """What the settings learn from; the recorded replies where nothing may be uploaded and the cloud has said nothing
+    yet, since a shop's settings are mostly made for having one."""
+    data = shop.settings.end.data
+    if data == "cloud" and (why := uploads_nothing(shop)) and all(label.reason for label in labels.values()):
+        shop.progress.say(f"{why} What is learned are the recorded replies (end.data is {data!r}).")
+        return "natural"
+    return data
 
 
 def draw_training(shop: Shop, version: AdapterVersion) -> Path:

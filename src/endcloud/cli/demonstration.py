@@ -22,6 +22,7 @@ from endcloud.assembly.known_truth import (
     convergence,
     scorer_qualities,
 )
+from endcloud.assembly.masking import refuse_without_cloud
 from endcloud.assembly.shop import Shop
 from endcloud.assembly.stopwatch import Stopwatch
 from endcloud.assembly.training import TrainingChoice
@@ -97,6 +98,7 @@ def demonstrate(root: Path, progress: Progress, *, full: bool = False) -> Demons
     with watch.stage("shop"):
         set_up(root, bundled)
     with Shop.open(root, progress) as shop:
+        refuse_without_cloud(shop, "The demo, in which a cloud model (a stand-in on this machine) teaches,")
         with watch.stage("base model"):
             shop.base  # noqa: B018  (made at first use, which is what is timed)
         with watch.stage("corpus"):

@@ -78,13 +78,13 @@ def render_settings(profile: str, overrides: Overrides | None = None) -> str:
         assert isinstance(model, type) and issubclass(model, BaseModel)
         changed = {**PROFILES[profile].get(section, {}), **(overrides or {}).get(section, {})}
         lines += ["", f"[{section}]", *_wrapped(model.__doc__ or ""), *_settings(model, changed)]
-        lines += _prices(changed.get("prices", {}))
+        lines += [*_prices(changed.get("prices", {})), *_tables(section, model)]
     return "\n".join(lines) + "\n"
 
 
 def _settings(model: type[BaseModel], changed: Mapping[str, Any]) -> Iterator[str]:
     for name, field in model.model_fields.items():
-        if name == "prices":
+        if field.default_factory:  # a table, which stands behind the section's plain values
             continue
         value = changed.get(name, field.default)
         yield ""
@@ -98,6 +98,16 @@ def _prices(prices: Mapping[str, Price]) -> Iterator[str]:
         yield f"[cloud.prices.{json.dumps(model)}]"
         yield "# Price of a million tokens, in the budget's currency. Check them: providers change their prices."
         yield from (f"{name} = {value}" for name, value in price.model_dump().items())
+
+
+def _tables(section: str, model: type[BaseModel]) -> Iterator[str]:
+    """An example of each table that a shop may add, as a comment."""
+    for name, field in model.model_fields.items():
+        for example in field.examples or ():
+            yield ""
+            yield from _wrapped(field.description or "")
+            yield f"# [{section}.{name}]"
+            yield from (f"# {key} = {_toml(value)}" for key, value in example.items())
 
 
 def _wrapped(text: str) -> list[str]:

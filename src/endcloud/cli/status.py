@@ -5,6 +5,8 @@ from __future__ import annotations
 from endcloud.cli.console import Console
 from endcloud.cli.options import HERE, JsonOption, ShopOption
 
+_MODES = {"masked": "masked text", "strict": "strictly masked text", "never": "nothing may leave"}
+
 
 def status(shop: ShopOption = HERE, as_json: JsonOption = False) -> None:
     """Say what this shop has, and what to do next."""
@@ -29,7 +31,7 @@ def status(shop: ShopOption = HERE, as_json: JsonOption = False) -> None:
             ("labels", f"{state.labels:,} of {sum(state.examples.values()):,} examples answered"),
             ("end model", state.end_model),
             ("versions", f"{state.versions}; in service: {state.active or 'none'}"),
-            ("uploads", _uploads(state.uploads, state.unmasked_by_name)),
+            ("uploads", f"{_MODES[state.upload]}; {_uploads(state.uploads, state.unmasked_by_name)}"),
             ("evaluation", state.evaluation or "none yet"),
         ],
     )

@@ -33,11 +33,17 @@ def teach(
 ) -> None:
     """Let the cloud model answer the customers' questions: its replies are labels. (Stage 2)"""
     from endcloud.assembly import Shop
+    from endcloud.assembly.masking import uploads_nothing
 
     console = Console(as_json)
     with Shop.open(shop, console) as opened:
         if from_:
             opened.cold_start(from_)
+        if why := uploads_nothing(opened):
+            console.result(opened.label(limit).as_json())
+            console.text(f"{why} There are no labels to be had: the end model learns from the recorded replies.")
+            console.text(f"Next: endcloud train --shop {shop}", style="bold")
+            return
         if dry_run:
             estimate = opened.estimate_labels(limit)
             console.result(estimate.as_json())
