@@ -65,12 +65,12 @@ def _key(shop: Shop) -> str:
 
 def teacher_of(shop: Shop, cloud: ChatModel, still_shown: Collection[str] = ()) -> Teacher:
     """A cloud model with all that it is told about the shop; `still_shown` are examples shown although retired."""
-    from endcloud.assembly.recorded_answers import newer_replies
+    from endcloud.assembly.recorded_answers import newer_replies, newer_truths
     from endcloud.cloud.exemplars import Exemplars
     from endcloud.cloud.persona import Persona
     from endcloud.cloud.teacher import Teacher
 
-    settings = shop.settings.cloud
+    settings, truths = shop.settings.cloud, newer_truths(shop)
     pairs = [replace(one, excluded="") if one.id in still_shown else one for one in shop.examples("train")]
     return Teacher(
         cloud,
@@ -81,7 +81,8 @@ def teacher_of(shop: Shop, cloud: ChatModel, still_shown: Collection[str] = ()) 
             mode=settings.exemplars,
             pairs=settings.pairs,
             nearest=settings.nearest,
-            newer=newer_replies(shop),
+            newer=newer_replies(truths),
+            truths=[one for one in (lesson.example() for lesson in truths) if one == _withheld(one)],
         ),
         shop.catalogue,
         Sampling(temperature=settings.temperature, max_tokens=settings.max_tokens),
