@@ -52,6 +52,8 @@ def test_each_half_is_as_large_as_promised_and_every_kind_is_in_every_disguise(h
         assert met[kind.language, kind.name, "plain"] == kind.count
         for disguise in disguises_of(kind.name, kind.language):
             assert met[kind.language, kind.name, disguise] >= kind.count // 4, (kind, disguise)
+    old_signs = Counter(item.kind for item in _plain(half) if item.language == "zh-Hant")
+    assert all(old_signs[kind.name] >= kind.count // 15 for kind in KINDS if kind.language == "zh")
 
 
 @pytest.mark.parametrize("half", HALVES)
@@ -71,7 +73,10 @@ def test_checksums_and_telephones_are_real(half: HalfName) -> None:
 
 def _undisguised(surface: str) -> str:
     """Digits and letters of a disguised number, the digits as digits."""
-    spoken = {sign: str(digit) for known in (NUMERALS, CAPITALS) for digit, sign in enumerate(known)} | {"幺": "1"}
+    spoken = {sign: str(digit) for known in (NUMERALS, CAPITALS) for digit, sign in enumerate(known)} | {
+        "幺": "1",
+        "〇": "0",
+    }
     spoken |= {sign: digit for digit, known in HOMOPHONES.items() for sign in known}
     return "".join(spoken.get(sign, sign) for sign in _signs(unicodedata.normalize("NFKC", surface)))
 

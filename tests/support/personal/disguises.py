@@ -61,12 +61,19 @@ def _parted(value: Value, mark: str, chosen: Random) -> tuple[str, ...] | None:
     return (parted,) if parted != value.text else None
 
 
-def numerals(value: Value, _: Random) -> tuple[str, ...] | None:
-    return _spelled(value, lambda digit: NUMERALS[int(digit)])
+def numerals(value: Value, chosen: Random) -> tuple[str, ...] | None:
+    known = _numerals(chosen)
+    return _spelled(value, lambda digit: known[int(digit)])
 
 
-def numerals_yao(value: Value, _: Random) -> tuple[str, ...] | None:
-    spelled = _spelled(value, lambda digit: "幺" if digit == "1" else NUMERALS[int(digit)])
+def _numerals(chosen: Random) -> str:
+    """Some people write 零, some 〇."""
+    return chosen.choice([NUMERALS, NUMERALS.replace("零", "〇")])
+
+
+def numerals_yao(value: Value, chosen: Random) -> tuple[str, ...] | None:
+    known = _numerals(chosen).replace("一", "幺")
+    spelled = _spelled(value, lambda digit: known[int(digit)])
     return spelled if spelled and "幺" in spelled[0] else None
 
 
@@ -100,10 +107,11 @@ def _spelled(value: Value, spell: Callable[[str], str]) -> tuple[str, ...] | Non
     return (spelled,) if spelled != joined else None
 
 
-def date_in_numerals(value: Value, _: Random) -> tuple[str, ...]:
+def date_in_numerals(value: Value, chosen: Random) -> tuple[str, ...]:
     """一九九零年五月十二日, as a date is read aloud."""
     year, month, day = value.groups
-    return ("".join(NUMERALS[int(sign)] for sign in year) + f"年{_counted(month)}月{_counted(day)}日",)
+    known = _numerals(chosen)
+    return ("".join(known[int(sign)] for sign in year) + f"年{_counted(month)}月{_counted(day)}日",)
 
 
 def _counted(number: str) -> str:
