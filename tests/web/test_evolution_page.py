@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,8 +14,11 @@ from staff_clock import RunningClock
 from staff_pages import Staff
 from web_server import Served, serving
 
+from endcloud.evolution.gate import Item, Judged, PartName, judge
+from endcloud.evolution.watching import watch
 from endcloud.store.lessons import StoredLessons
 from endcloud.store.rounds import StoredRounds
+from endcloud.types import Message
 
 
 @pytest.fixture(scope="module")
@@ -104,3 +108,32 @@ def test_what_is_not_there_and_what_is_wrong_is_said(shop: Served) -> None:
         assert reviewer.get("/console/evolution").json()["waiting"] == 0
     with shop.client("agent") as agent:
         assert agent.get("/console/evolution").status_code == 403
+
+
+@needs_chromium
+def test_every_verdict_is_told_in_chinese(shop: Served, staff: Staff) -> None:
+    page = staff.page(shop, "reviewer", "/console#evolution")
+    said = [*verdicts(), *(watch(*some, (1, 30), margin=0.02).reason for some in (([], []), ([0.9] * 60, [1.0] * 60)))]
+    told = page.evaluate(
+        """async (said) => {
+          const { outcomeIn } = await import("/static/evolution_in_chinese.js");
+          return said.map((one) => outcomeIn("zh", one));
+        }""",
+        said,
+    )
+    assert [one for one in told if re.search("[A-Za-z]{3}", one)] == []
+
+
+def verdicts() -> list[str]:
+    """One reason of each kind that the gate gives."""
+    new, known = [(0.0, 1.0)] * 12, [(1.0, 1.0)] * 40
+    unsure = [(0.0, 1.0), (1.0, 0.0)] * 6
+    cases = [(new, known), (known[:12], known), (new, [(1.0, 0.0)] * 40), (new[:2], known), (unsure, known), (new, [])]
+    return [judge(judged("new", some) + judged("golden", rest), margin=0.02, poor=0.0).reason for some, rest in cases]
+
+
+def judged(part: PartName, values: list[tuple[float, float]]) -> list[Judged]:
+    return [
+        Judged(Item(f"{part}{n}", part, f"{part}{n}", (Message("user", "在吗"),), "在"), "", "", active, candidate)
+        for n, (active, candidate) in enumerate(values)
+    ]

@@ -3,7 +3,7 @@
 
 import { lines } from "./charts.js";
 import { api, blank, element, language, moment, notice, sentence } from "./staff.js";
-import { figureIn, reasonIn, retiredIn } from "./evolution_in_chinese.js";
+import { figureIn, outcomeIn, reasonIn, retiredIn } from "./evolution_in_chinese.js";
 
 const STAGES = ["audit", "watch", "select", "label", "train", "gate", "promote"];
 const PARTS = ["new", "golden", "old"];
@@ -144,7 +144,7 @@ export class Evolution {
       element("tbody", {}, ...rounds.map((round) => element("tr", {},
         element("th", { scope: "row" }, element("a", { href: `#evolution/${round.number}` }, String(round.number))),
         element("td", { class: "number" }, moment(round.began)), element("td", {}, this.#outcome(round)),
-        element("td", {}, element("code", {}, round.candidate.slice(0, 8) || "–")), element("td", { class: "why" }, round.reason))))));
+        element("td", {}, element("code", {}, round.candidate.slice(0, 8) || "–")), element("td", { class: "why" }, outcomeIn(language, round.reason)))))));
   }
 
   #outcome(round) {
@@ -160,7 +160,7 @@ export class Evolution {
     this.root.replaceChildren(
       element("p", {}, element("a", { href: "#evolution" }, `‹ ${t("allRounds")}`)),
       element("h1", {}, t("roundTitle", { number: round.number }), " ", this.#outcome(round)),
-      round.reason ? element("p", {}, round.reason) : null,
+      round.reason ? element("p", {}, outcomeIn(language, round.reason)) : null,
       this.#steps(round),
       this.#newerTruth(round.figures.audit ?? {}),
       ...decisions.map((one) => this.#decision(one)),
@@ -207,7 +207,7 @@ export class Evolution {
     const number = (value, digits = 3) => element("td", { class: "number" }, value === null || value === undefined ? "–" : value.toFixed(digits));
     return element("section", { class: "card table-box decision" },
       element("h2", {}, t(`decision ${decision.kind}`), " ", element("span", { class: `chip ${{ promote: "good", keep: "good", undecided: "warn" }[decision.judgement] ?? "bad"}` }, t(`judgement ${decision.judgement}`))),
-      element("p", {}, decision.reason),
+      element("p", {}, outcomeIn(language, decision.reason)),
       parts.length ? element("table", {},
         element("thead", {}, element("tr", {}, ...["part", "n", "active", "candidate", "wrongFacts", "difference", "interval"].map((name, at) => element("th", { scope: "col", class: at ? "number" : "" }, t(`gate ${name}`))))),
         element("tbody", {}, ...parts.map((part) => {

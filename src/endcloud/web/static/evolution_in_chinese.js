@@ -36,6 +36,44 @@ const RETIRED = [
   [/struck out/, "删去"], [/^new: /, "新增："], [/^(example|label|lesson) \S+: /, (_, kind) => `${{ example: "历史对话", label: "云端回答", lesson: "学过的题" }[kind]}：`],
 ];
 
+// The sentences of verdicts and of what became of a round: each pattern is one part of a longer text.
+const PART = { "the new questions": "新问题", "the golden questions": "标准题", "the trained questions": "学过的题" };
+const OUTCOMES = [
+  [/the (?:new|golden|trained) questions/g, (name) => PART[name]],
+  [/nothing could be judged/g, "没有可评判的"],
+  [/([-\d.]+) against ([-\d.]+), difference ([-\d.]+) \[([-\d.]+), ([-\d.]+)\] over (\d+) (cluster|dialogue)s?/g,
+    (_, one, other, mean, low, high, n, what) => `候选 ${one}，现用 ${other}，差 ${mean} [${low}, ${high}]，共 ${n} ${what === "cluster" ? "组问题" : "段对话"}`],
+  [/Worse than the margin of ([\d.]+) on (.+?)\.(?=\s|$)/g, "比容许的 $1 更差：$2。"],
+  [/Only (\d+) clusters of new questions are held out; (\d+) are needed to judge\./g, "留作考题的新问题只有 $1 组，评判需要 $2 组。"],
+  [/Not better, or not by enough, on (.+?)\.(?=\s|$)/g, "没有变好，或好得不够：$1。"],
+  [/Not surely better on (.+?); more evidence may tell\./g, "还不能断定更好：$1；证据多些才能下结论。"],
+  [/Better on (.+?), but there is nothing to judge (.+?) by\./g, "变好了：$1；但没有材料评判 $2。"],
+  [/Better on (.+?), but not surely within the margin of ([\d.]+) on the known questions together \((.+?)\)\./g, "变好了：$1；但旧知识合计还不能断定没有超出容许的 $2（$3）。"],
+  [/Better on (.+?); within the margin of ([\d.]+) on the known questions together \((.+?)\)\./g, "变好了：$1；旧知识合计在容许的 $2 之内（$3）。"],
+  [/ and (?=新问题|标准题|学过的题)/g, "、"],
+  [/There is nothing to judge by that round (\d+) did not have\./g, "与第 $1 轮相比没有新的证据。"],
+  [/The candidate is the version in service: nothing was learned\./g, "候选就是现用版本：什么也没有学到。"],
+  [/Version (\S+) is in service\./g, "版本 $1 已上线。"],
+  [/Version (\S+) is out of service, (\S+) answers again\./g, "版本 $1 已下线，$2 重新应答。"],
+  [/The canary (\S+) is refused, (\S+) answers everybody again\./g, "先行版本 $1 被退回，$2 重新应答所有人。"],
+  [/The canary (\S+) serves everybody from now on\./g, "先行版本 $1 现在应答所有人。"],
+  [/([\d.]+)% of conversations meet version (\S+) first; after (\d+) replies it is decided\./g, "先让 $1% 的会话遇到版本 $2，$3 条回复后再定。"],
+  [/It was taken out of service in round (\d+): /g, "它在第 $1 轮被撤下："],
+  [/The version before would have been ([-\d.]+) better on what (\d+) customers asked/g, "对 $2 位客人的问题，上一版本本可高出 $1"],
+  [/([\d.]+)% of (\d+) customers were dissatisfied, at most ([\d.]+)% were before/g, "$2 位客人中 $1% 不满意，此前至多 $3%"],
+  [/\(evidence ([\d.]+) to 1, ([\d.]+) to 1 was asked\)\./g, "（证据 $1 比 1，要求 $2 比 1）。"],
+  [/The candidate cannot serve: |It cannot answer: /g, "不能应答："],
+  [/No fall in quality: audits of (\d+) customers, evidence ([\d.]+) of ([\d.]+) to 1; feedback of (\d+) customers, evidence ([\d.]+) of ([\d.]+) to 1\./g,
+    "质量没有下降：抽查 $1 位客人，证据 $2（达到 $3 比 1 才算数）；反馈 $4 位客人，证据 $5（$6）。"],
+  [/(\d+) lessons wait to be learned, and a round trains from (\d+) on: they are kept for the next\./g, "有 $1 条等着学，满 $2 条才训练：留到下一轮。"],
+  [/The gate is off\./g, "评审已关闭。"],
+];
+
+/** A verdict or the end of a round; what is not listed stays as the service wrote it. */
+export function outcomeIn(language, text) {
+  return language === "zh" ? OUTCOMES.reduce((said, [pattern, words]) => said.replace(pattern, words), text) : text;
+}
+
 export function retiredIn(language, text) {
   return language === "zh" ? RETIRED.reduce((said, [pattern, words]) => said.replace(pattern, words), text) : text;
 }
