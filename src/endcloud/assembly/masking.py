@@ -16,21 +16,36 @@ if TYPE_CHECKING:
     from endcloud.privacy.masking import ConversationMasker
 
 
-def masker_of(shop: Shop, *, strict: bool = False) -> ConversationMasker:
-    """The shop's masker. Raises SettingsError, naming the file, for a pattern that may not be."""
+def masker_of(shop: Shop, *, strict: bool = False, allow: bool = True) -> ConversationMasker:
+    """The shop's masker; without `allow` one that knows no allow-list.
+
+    Raises SettingsError, naming the file, for a pattern that may not be.
+    """
     from endcloud.privacy.detection import Detector
     from endcloud.privacy.masking import ConversationMasker
 
+    allowed = allowed_values(shop) if allow else frozenset()
+    patterns = shop.settings.privacy.patterns
+    return ConversationMasker(Detector(_goods(shop), allowed, patterns=patterns, strict=strict))
+
+
+def allowed_values(shop: Shop) -> frozenset[str]:
+    """What is never masked: what its settings and this run allow, and the numbers in its rules, which are public."""
+    from endcloud.privacy.detection import Detector
+
     settings = shop.settings.privacy
-    cells = (cell for row in shop.catalogue.rows for cell in row.columns.values())
-    numbers = frozenset(cell for cell in cells if cell.isdigit())
     try:
-        plain = Detector(numbers, patterns=settings.patterns)
+        plain = Detector(_goods(shop), patterns=settings.patterns)
     except SettingsError as error:
         raise SettingsError(f"{shop.directory.settings}, [privacy.patterns]: {error}") from error
     own = frozenset(line[one.start : one.end] for line in shop.policies.lines for one in plain.find(line))
-    allowed = own | shop.allowed | frozenset(settings.allowed)
-    return ConversationMasker(Detector(numbers, allowed, patterns=settings.patterns, strict=strict))
+    return own | shop.allowed | frozenset(settings.allowed)
+
+
+def _goods(shop: Shop) -> frozenset[str]:
+    """The numbers of the catalogue."""
+    cells = (cell for row in shop.catalogue.rows for cell in row.columns.values())
+    return frozenset(cell for cell in cells if cell.isdigit())
 
 
 def uploads_nothing(shop: Shop) -> str:

@@ -107,7 +107,7 @@ def _tables(section: str, model: type[BaseModel]) -> Iterator[str]:
             yield ""
             yield from _wrapped(field.description or "")
             yield f"# [{section}.{name}]"
-            yield from (f"# {key} = {_toml(value)}" for key, value in example.items())
+            yield from (f"# {_toml(key)} = {_toml(value)}" for key, value in example.items())
 
 
 def _wrapped(text: str) -> list[str]:
