@@ -56,6 +56,17 @@ class Upload:
     price: float | None
 
 
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """That a person's words were erased: `subject` is a keyed hash of their id, `versions` had learned from them."""
+
+    number: int
+    at: datetime
+    subject: str
+    erased: dict[str, int]
+    versions: tuple[str, ...]
+
+
 class StoredLedger:
     """The ledger of one shop."""
 
@@ -98,13 +109,7 @@ class StoredLedger:
         def send(connection: Connection) -> Head:
             _refuse_what_cannot_be_kept(connection, request.messages)
             if new:
-                connection.execute(
-                    insert_once(connection, PayloadRow),  # another process may have kept the same message meanwhile
-                    list(new.values()),
-                )
-                for one in new.values():  # erased with a customer, it is kept again now that it leaves again
-                    erased = (PayloadRow.digest == one["digest"]) & (PayloadRow.content == "")
-                    connection.execute(update(PayloadRow).where(erased).values(content=one["content"]))
+                _keep(connection, list(new.values()))
             connection.execute(insert(UploadPartRow), parts)
             return append(connection, row)
 
@@ -171,11 +176,15 @@ class StoredLedger:
 
         Raises NotFoundError where there is none, or several.
         """
-        chosen = select(UploadRow.upload.distinct()).where(
-            UploadRow.event != "forgotten",
-            UploadRow.id == int(name)
-            if name.isascii() and name.isdigit() and len(name) < _SHORTEST_ID
-            else UploadRow.upload.startswith(name, autoescape=True),
+        chosen = (
+            select(UploadRow.upload)
+            .distinct()
+            .where(
+                UploadRow.event != "forgotten",
+                UploadRow.id == int(name)
+                if name.isascii() and name.isdigit() and len(name) < _SHORTEST_ID
+                else UploadRow.upload.startswith(name, autoescape=True),
+            )
         )
         with self._database.reading() as connection:
             found = connection.scalars(chosen.limit(2)).all()
@@ -184,6 +193,15 @@ class StoredLedger:
                 raise NotFoundError(f"{name!r} {what}; `endcloud ledger list` shows them.")
             sent = select(UploadRow.__table__).where(UploadRow.event == "sent", UploadRow.upload == found[0])
             return _with_their_ends(connection, connection.execute(sent).all())[0]
+
+    def proofs(self) -> list[Proof]:
+        """The proofs that somebody's words were erased, newest first."""
+        chosen = select(UploadRow.id, UploadRow.at, UploadRow.proof).where(UploadRow.event == "forgotten")
+        with self._database.reading() as connection:
+            return [
+                Proof(row.id, row.at, row.proof["subject"], row.proof["erased"], tuple(row.proof["versions"]))
+                for row in connection.execute(chosen.order_by(UploadRow.id.desc()))
+            ]
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """Every row as it is chained, oldest first, as plain JSON values; columns at their empty value are left out."""
@@ -225,6 +243,17 @@ class StoredLedger:
         with self._database.reading() as connection:
             return [Message(row.role, row.content) for row in connection.execute(chosen)]
 
+    def erased(self, upload: str) -> frozenset[int]:
+        """The positions of the messages of this upload that were erased with a customer."""
+        chosen = (
+            select(UploadPartRow.position, PayloadRow.role, PayloadRow.digest)
+            .join(UploadPartRow, UploadPartRow.payload == PayloadRow.digest)
+            .where(UploadPartRow.upload == upload, PayloadRow.content == "")
+        )
+        with self._database.reading() as connection:
+            rows = connection.execute(chosen).all()
+        return frozenset(row.position for row in rows if digest_of(Message(row.role, "")) != row.digest)
+
     def _append(self, work: Callable[[Connection], Head]) -> None:
         head = self._database.write(work)
         if self._outside is not None:
@@ -255,6 +284,16 @@ class StoredLedger:
 def digest_of(message: Message) -> str:
     """The name under which a message that left is kept: the digest of role and content."""
     return sha256(f"{message.role}\0{message.content}".encode()).hexdigest()
+
+
+def _keep(connection: Connection, messages: list[dict[str, str]]) -> None:
+    """Keeps messages, each once. One that was erased with a customer is kept again, now that it leaves again."""
+    kept = connection.execute(insert_once(connection, PayloadRow), messages)
+    if kept.rowcount == len(messages):
+        return  # none of them was there, not even erased
+    for one in messages:
+        erased = (PayloadRow.digest == one["digest"]) & (PayloadRow.content == "")
+        connection.execute(update(PayloadRow).where(erased).values(content=one["content"]))
 
 
 def _with_their_ends(connection: Connection, sent: Sequence[Row[Any]]) -> list[Upload]:

@@ -1,25 +1,28 @@
 """The head of the ledger, kept outside the database: how many rows there are, and the digest of the last.
 
 Who can write to the database can cut off its end and mend what the database says of itself, but the file then still
-says how many rows there were. It is replaced whole after every commit; a crash between the two leaves rows beyond the
-head, which is no error. A head that the ledger does not continue is left as it is, for `endcloud ledger verify` to
-show: nothing that is written later covers it up.
+says how many rows there were. It is written after every commit, in one write of less than a disk's sector over what
+was there: new or old, never half. It is not forced to the disk, which would double what a row costs; so a crash, or
+the power, may leave rows beyond the head, and that is no error.
+
+A head that the ledger does not continue is left as it is, for `endcloud ledger verify` to show: nothing that is written
+later covers it up.
 """
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Lock
-
-from filelock import FileLock
 
 from endcloud.errors import EndcloudError
 from endcloud.store.ledger_chain import Head
 
-_WAIT = 0.002  # seconds between two looks at a lock that another process holds for about a millisecond
+_WIDTH = 128  # bytes: always as many, so that nothing of an older head is left behind a shorter one
 DigestAt = Callable[[int], str | None]
 
 
@@ -34,8 +37,7 @@ class HeadFile:
     def read(self) -> Head | None:
         """The head as it was kept last, None where there is no file; raises EndcloudError for a damaged one."""
         try:
-            found = json.loads(self.path.read_text("utf-8"))
-            return Head(int(found["count"]), str(found["digest"]))
+            return _parsed(self.path.read_bytes())
         except FileNotFoundError:
             return None
         except (OSError, ValueError, KeyError, TypeError) as error:
@@ -45,52 +47,67 @@ class HeadFile:
             ) from error
 
     def begin(self, head: Head) -> None:
-        """Writes the first head of a ledger; one that is there stays."""
-        with self._writing, self._across_processes():
-            if not self.path.exists():
-                self._replace(head)
+        """Writes the first head of a ledger, whole or not at all; one that is there stays."""
+        mine = self.path.with_name(f"{self.path.name}.{os.getpid()}")
+        try:
+            descriptor = os.open(mine, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(_line(head))
+                file.flush()
+                os.fsync(file.fileno())
+            with suppress(FileExistsError):
+                os.link(mine, self.path)
+            mine.unlink()
+        except OSError as error:
+            raise self._unwritable(error) from error
 
     def advance(self, head: Head, digest_at: DigestAt) -> None:
         """Brings the file forward to `head`, or to a later one that is waiting too.
 
         `digest_at` gives the digest of a row of the ledger, "" of row 0: the file goes forward only where the ledger
-        continues it. Raises EndcloudError where it cannot be written.
+        continues it. A file that is gone or damaged stays so. Raises EndcloudError where it cannot be written.
         """
         with self._noting:
             self._newest = max(self._newest, head, key=lambda one: one.count)
         with self._writing:
             if self._written.count >= head.count:
                 return  # whoever had the file before has written for us too
-            with self._across_processes():
-                newest = self._newest
-                if self._continued(newest, digest_at):
-                    self._replace(newest)
-                self._written = newest
+            newest = self._newest
+            try:
+                with self._alone() as descriptor:
+                    known = _read(descriptor)
+                    if known and known.count < newest.count and digest_at(known.count) == known.digest:
+                        os.pwrite(descriptor, _line(newest), 0)
+            except FileNotFoundError:
+                return
+            except OSError as error:
+                raise self._unwritable(error) from error
+            self._written = newest
 
-    def _continued(self, newest: Head, digest_at: DigestAt) -> bool:
+    @contextmanager
+    def _alone(self) -> Iterator[int]:
+        """The file, opened, and locked against other processes until it is closed."""
+        descriptor = os.open(self.path, os.O_RDWR)
         try:
-            known = self.read()
-        except EndcloudError:
-            return False
-        if known is None or known.count >= newest.count:
-            return False
-        return known == self._written or digest_at(known.count) == known.digest
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield descriptor
+        finally:
+            os.close(descriptor)
 
-    def _across_processes(self) -> FileLock:
-        locks = self.path.parent / "locks"
-        locks.mkdir(mode=0o700, exist_ok=True)
-        return FileLock(locks / "ledger.lock", poll_interval=_WAIT)
+    def _unwritable(self, error: OSError) -> EndcloudError:
+        return EndcloudError(f"The head of the ledger, {str(self.path)!r}, cannot be written: {error.strerror}.")
 
-    def _replace(self, head: Head) -> None:
-        unfinished = self.path.with_name(f"{self.path.name}.{os.getpid()}")
-        try:
-            descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            with os.fdopen(descriptor, "w") as file:
-                json.dump({"count": head.count, "digest": head.digest}, file)
-                file.flush()
-                os.fsync(file.fileno())
-            unfinished.replace(self.path)
-        except OSError as error:
-            raise EndcloudError(
-                f"The head of the ledger, {str(self.path)!r}, cannot be written: {error.strerror}."
-            ) from error
+
+def _line(head: Head) -> bytes:
+    return json.dumps({"count": head.count, "digest": head.digest}).encode().ljust(_WIDTH - 1) + b"\n"
+
+
+def _read(descriptor: int) -> Head | None:
+    with suppress(ValueError, KeyError, TypeError):
+        return _parsed(os.pread(descriptor, _WIDTH, 0))
+    return None
+
+
+def _parsed(line: bytes) -> Head:
+    found = json.loads(line)
+    return Head(int(found["count"]), str(found["digest"]))
