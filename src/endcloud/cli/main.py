@@ -30,6 +30,7 @@ from endcloud.cli import (
     keys,
     ledger,
     policies,
+    privacy,
     review,
     scorers,
     serve,
@@ -70,6 +71,7 @@ app.command(rich_help_panel=_ANY_TIME)(simulate.simulate)
 app.add_typer(keys.app, name="keys", rich_help_panel=_ANY_TIME)
 app.add_typer(policies.app, name="policies", rich_help_panel=_ANY_TIME)
 app.add_typer(ledger.app, name="ledger", rich_help_panel=_ANY_TIME)
+app.add_typer(privacy.app, name="privacy", rich_help_panel=_ANY_TIME)
 app.add_typer(customers.app, name="customers", rich_help_panel=_ANY_TIME)
 app.command(rich_help_panel=_ANY_TIME)(backup.backup)
 app.add_typer(review.app, name="review", rich_help_panel=_ANY_TIME)
