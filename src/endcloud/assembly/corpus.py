@@ -32,6 +32,7 @@ def prepare_corpus(
             key=shop.directory.key(),
             options=options,
             format=format,
+            forgotten=frozenset(proof.subject for proof in shop.ledger.proofs()),
             progress=shop.progress,
         )
 

@@ -16,19 +16,29 @@ from endcloud.corpus.windowing import Window, windows
 from endcloud.protocols import Masker
 from endcloud.types import Dialogue, Example, Message
 
+FORGOTTEN = "forgotten customer"
+"""Why a dialogue is not in a corpus: its customer was forgotten, and their subject is a proof in the ledger."""
 LONGEST_NAME = 64  # characters of a dialogue's id that examples repeat
 
 
 @dataclass(frozen=True, slots=True)
 class ExampleMaker:
-    """Turns one raw dialogue into masked examples; knows nothing of other dialogues."""
+    """Turns one raw dialogue into masked examples; knows nothing of other dialogues.
+
+    `forgotten` are the subjects whose dialogues are left out.
+    """
 
     masker: Masker
     key: bytes
     options: CorpusOptions
+    forgotten: frozenset[str] = frozenset()
 
     def examples(self, dialogue: Dialogue, marks: bool, counts: Counts) -> Iterator[Example]:
         counts.read += 1
+        subject = subject_of(dialogue.customer, self.key)
+        if subject in self.forgotten:
+            counts.dropped[FORGOTTEN] += 1
+            return
         cleaned = clean_dialogue(dialogue, self.options.longest_dialogue, counts.dropped)
         if cleaned is None:
             return
@@ -45,7 +55,7 @@ class ExampleMaker:
             yield Example(
                 id=_example_id(identity, window.position, window.context, window.reply),
                 dialogue=identity,
-                subject=subject_of(dialogue.customer, self.key),
+                subject=subject,
                 messages=window.context,
                 reply=window.reply,
                 origin="natural",

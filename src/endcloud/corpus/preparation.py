@@ -82,23 +82,25 @@ def prepare(
     key: bytes,
     options: CorpusOptions = CorpusOptions(),
     format: str = "auto",
+    forgotten: frozenset[str] = frozenset(),
     progress: Progress,
 ) -> CorpusReport:
     """Prepares the corpus of a shop in `destination` (replacing an older one) and reports on it.
 
-    The same command after a kill or Ctrl-C goes on where it stopped; when nothing has changed it does nothing.
+    Dialogues of the subjects `forgotten` are left out. The same command after a kill or Ctrl-C goes on where it
+    stopped; when nothing has changed it does nothing.
     Raises `SourceError` for a source that is missing, empty or in no known format.
     """
     started = time.monotonic()
     read = _choose_readers(sources, format, options)
     entries = tuple(_entry(source, reader) for source, reader in read)
-    recipe = _recipe(entries, options, masker, key)
+    recipe = _recipe(entries, options, masker, key, forgotten)
     if (held := _finished(destination, recipe)) is not None:
         shutil.rmtree(destination / WORK, ignore_errors=True)
         progress.say("The corpus is up to date: nothing has changed since it was prepared.")
         return CorpusReport(held, time.monotonic() - started)
     shards = Shards(destination / WORK, recipe)
-    notes, counts = _first_pass(read, shards, ExampleMaker(masker, key, options), progress)
+    notes, counts = _first_pass(read, shards, ExampleMaker(masker, key, options, forgotten), progress)
     if not counts.examples:
         shards.clear()
         raise SourceError(_nothing_kept(entries, counts, notes))
@@ -264,8 +266,11 @@ def _entry(source: Source, reader: Reader) -> SourceEntry:
     return SourceEntry(source.name, size, file_digest(source.path), reader.name, source.encoding)
 
 
-def _recipe(entries: tuple[SourceEntry, ...], options: CorpusOptions, masker: Masker, key: bytes) -> str:
-    """The digest of all that decides the output: sources, options, detector, key and this package's own code."""
+def _recipe(
+    entries: tuple[SourceEntry, ...], options: CorpusOptions, masker: Masker, key: bytes, forgotten: frozenset[str]
+) -> str:
+    """The digest of all that decides the output: sources, options, detector, key, who was forgotten, and this
+    package's own code."""
     package = Path(__file__).parent
     code = [file_digest(path) for path in sorted(package.rglob("*.py"))]
     told = [
@@ -274,6 +279,7 @@ def _recipe(entries: tuple[SourceEntry, ...], options: CorpusOptions, masker: Ma
         masker.detector,
         hmac.new(key, b"corpus", hashlib.sha256).hexdigest(),
         code,
+        sorted(forgotten),
     ]
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 

@@ -9,17 +9,9 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select
 
-from endcloud.store.conversation_tables import (
-    ConversationRow,
-    CustomerRow,
-    FeedbackRow,
-    HandoffRow,
-    MemoryRow,
-    TurnRow,
-)
+from endcloud.store.conversation_tables import ConversationRow, CustomerRow, MemoryRow
 from endcloud.store.database import Database, now
-from endcloud.store.evolution_tables import ChoiceRow, LessonRow
-from endcloud.store.forgetting import forget_uploads
+from endcloud.store.forgetting import Person, forget_person, lessons_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,26 +59,18 @@ class StoredCustomers:
         found = [Memory(row.customer, row.topic, row.text, row.turn, row.at) for row in newest.values()]
         return sorted(found, key=lambda memory: memory.at, reverse=True)
 
-    def forget(self, customer: str) -> dict[str, int]:
-        """Removes all that is a customer's: facts, memories, conversations with turns, feedback and hand-overs, and
-        the lessons made of them (versions that learned one keep its name only).
+    def forget(self, customer: str, person: Person | None = None) -> dict[str, int]:
+        """Removes all rows that are a customer's: facts, memories, conversations with turns, feedback and hand-overs,
+        the lessons made of them and what left for them (versions that learned a lesson keep its name only).
 
-        Returns how many rows of each kind went.
+        `person` names besides what was recorded of them before they were served here. Returns how many rows of each
+        kind went.
         """
+        whose = person or Person(customer)
+        return self._database.write(lambda connection: forget_person(connection, whose))
 
-        def remove(connection: Connection) -> dict[str, int]:
-            theirs = select(ConversationRow.id).where(ConversationRow.customer == customer).scalar_subquery()
-            gone = forget_uploads(connection, theirs)
-            removed = {
-                "feedback": delete(FeedbackRow).where(FeedbackRow.conversation.in_(theirs)),
-                "hand-overs": delete(HandoffRow).where(HandoffRow.conversation.in_(theirs)),
-                "choices": delete(ChoiceRow).where(ChoiceRow.conversation.in_(theirs)),
-                "lessons": delete(LessonRow).where(LessonRow.conversation.in_(theirs)),
-                "turns": delete(TurnRow).where(TurnRow.conversation.in_(theirs)),
-                "memories": delete(MemoryRow).where(MemoryRow.customer == customer),
-                "facts": delete(CustomerRow).where(CustomerRow.id == customer),
-                "conversations": delete(ConversationRow).where(ConversationRow.customer == customer),
-            }
-            return gone | {name: int(connection.execute(statement).rowcount) for name, statement in removed.items()}
-
-        return self._database.write(remove)
+    def lessons(self, person: Person) -> frozenset[str]:
+        """The ids of the lessons that `forget` would remove."""
+        chosen = select(ConversationRow.id).where(ConversationRow.customer == person.customer)
+        with self._database.reading() as connection:
+            return frozenset(lessons_of(connection, person, connection.scalars(chosen).all()))

@@ -113,6 +113,20 @@ class Database:
                 f"The store refused a write and nothing was changed ({type(error.orig).__name__})."
             ) from error
 
+    def scrub(self) -> None:
+        """Sees that what was erased is in none of the store's files any more; call it after an erasure.
+
+        SQLite overwrites what it deletes, but its write-ahead log still holds the pages as they were: they are written
+        back, and the log is emptied, as soon as nobody reads from it. PostgreSQL's files are its own server's matter.
+        """
+        if self.engine.dialect.name != "sqlite":
+            return
+        connection = self.engine.raw_connection()
+        try:
+            connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        finally:
+            connection.close()
+
     def close(self) -> None:
         """Waits for the writes under way and gives all connections back."""
         self._jobs.put(None)
@@ -214,7 +228,7 @@ def _prepare_sqlite(engine: Engine) -> None:
     def configure(connection: SqliteConnection, _record: Any) -> None:
         connection.isolation_level = None  # we say BEGIN ourselves, see below
         _into_wal(connection)
-        for pragma in ("synchronous=FULL", "foreign_keys=ON"):
+        for pragma in ("synchronous=FULL", "foreign_keys=ON", "secure_delete=ON"):  # what is erased is overwritten
             connection.execute(f"PRAGMA {pragma}")
 
     @event.listens_for(engine, "begin")

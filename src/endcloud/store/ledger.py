@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
+from math import inf
+from time import monotonic
 from typing import Any
 from uuid import uuid4
 
@@ -28,6 +30,8 @@ from endcloud.types import MaskedRequest, Message, Tokens
 WELL = ("stop", "length")
 """The outcomes of an upload that was answered."""
 
+_TRUSTED_SECONDS = 3600.0
+"""How long a prompt that was kept is taken to be there: no retention time is so short that it is erased before."""
 _SHORTEST_ID = 10  # a name of digits alone is a row's number below this length
 _AT_ONCE = 500
 Pricing = Callable[[str, Tokens], float | None]
@@ -75,7 +79,7 @@ class StoredLedger:
         self._database = database
         self._outside = outside
         self._pricing = pricing
-        self._kept: set[str] = set()
+        self._kept: dict[str, float] = {}
         if outside is not None:
             self._begin(outside)
 
@@ -99,10 +103,11 @@ class StoredLedger:
             "size": len(payload.encode()),
         }
         digests = [digest_of(message) for message in request.messages]
+        trusted = monotonic() - _TRUSTED_SECONDS
         new = {
             digest: {"digest": digest, "role": message.role, "content": message.content}
             for digest, message in zip(digests, request.messages, strict=True)
-            if digest not in self._kept or message.role != "system"
+            if message.role != "system" or self._kept.get(digest, -inf) < trusted
         }
         parts = [{"upload": upload, "position": at, "payload": digest} for at, digest in enumerate(digests)]
 
@@ -114,7 +119,7 @@ class StoredLedger:
             return append(connection, row)
 
         self._append(send)
-        self._kept.update(new)
+        self._kept.update(dict.fromkeys(new, monotonic()))
         return upload
 
     def settled(self, upload: str, outcome: str, tokens: Tokens) -> None:
