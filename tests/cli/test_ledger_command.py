@@ -78,7 +78,7 @@ def test_what_was_erased_is_said_to_be(root: Path) -> None:
     assert "erased with a customer" in run(root, "show", "1").stdout
     assert json.loads(run(root, "show", "1", "--json").stdout)["messages"] == [{"role": "user", "erased": True}]
     assert "was erased" in str(run(root, "show", "1", "--payload").exception)
-    assert "1 messages that left were erased" in text(root, "verify")
+    assert "Erased with their customers: 1 message that left" in text(root, "verify")
 
 
 def test_a_ledger_that_was_touched_fails_and_names_the_row(root: Path) -> None:

@@ -34,6 +34,7 @@ from endcloud.store.desk import StoredDesk
 from endcloud.store.feedback import StoredFeedbacks
 from endcloud.store.keys import ROLES, StoredKeys
 from endcloud.store.ledger import StoredLedger
+from endcloud.store.ledger_check import verify
 from endcloud.store.lessons import StoredLessons
 from endcloud.store.newest import newest
 from endcloud.store.versions import StoredVersions
@@ -197,6 +198,7 @@ def _back_office(database: Database, folder: Path, shelf: Shelf) -> BackOffice:
             },
         ),
         newest=lambda: newest(database),
+        verify=lambda: verify(database),
     )
 
 

@@ -77,7 +77,7 @@ def test_an_agent_is_told_that_this_is_not_theirs(shop: Served, staff: Staff) ->
 
 def test_both_languages_say_the_same_things(shop: Served, staff: Staff) -> None:
     page = staff.page(shop, "reviewer", "/dashboard")
-    for name in ("staff", "console", "dashboard"):
+    for name in ("staff", "console", "dashboard", "ledger"):
         said = page.evaluate("async (name) => (await import(`/static/words_${name}.js`)).default", name)
         blanks = {
             language: {key: sorted(re.findall(r"\{\w+\}", text)) for key, text in words.items()}

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 def back_office_of(shop: Shop) -> BackOffice:
     """The parts, each loaded when it is first looked at: a scorer may be a large model that nobody asks for."""
     from endcloud.assembly.cloud import prices_of
+    from endcloud.assembly.ledger import verify_ledger
     from endcloud.store.canned_replies import CannedReplies
     from endcloud.store.newest import newest
     from endcloud.web.back_office import BackOffice
@@ -41,6 +42,7 @@ def back_office_of(shop: Shop) -> BackOffice:
         ),
         poor=shop.settings.scoring.poor,
         newest=lambda: newest(shop.database),
+        verify=lambda: verify_ledger(shop),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, help="List, show, check and export what left this machine.")
 
-_COLUMNS = ("row", "upload", "when (UTC)", "purpose", "to", "masked", "bytes", "tokens", "price", "outcome")
+_COLUMNS = ("row", "when (UTC)", "purpose", "to", "bytes", "tokens", "price", "outcome", "masked")
+_NUMBERS = {"row", "bytes", "tokens", "price"}
 
 
 @app.command("list")
@@ -48,7 +50,9 @@ def list_uploads(
     if not uploads:
         console.text("No such upload left this machine." if count else "Nothing left this machine yet.")
         return
-    console.table(f"{len(uploads)} of {count:,} uploads", _COLUMNS, [_line(one) for one in uploads])
+    if not as_json:
+        _print_lines([_COLUMNS, *(_line(one) for one in uploads)])
+        typer.echo(f"{len(uploads):,} of {count:,} uploads; prices in {currency}")
     console.text(f"What left in one of them: endcloud ledger show {uploads[0].number} --shop {shop}")
 
 
@@ -107,8 +111,8 @@ def verify(
         console.complain(finding)
     if found.more:
         console.complain(f"And {found.more:,} more of these.")
-    for sentence in _told(found):
-        console.text(sentence)
+    for sentence in () if as_json else _told(found):
+        typer.echo(sentence)  # not broken into lines: a head is copied
     console.text("The ledger is whole." if found.whole else "The ledger is NOT whole.", style="bold")
     if not found.whole:
         raise typer.Exit(1)
@@ -149,19 +153,29 @@ def _list_proofs(proofs: list[Proof], console: Console) -> None:
     console.table("Proofs of erasure", columns, rows)
 
 
-def _line(one: Upload) -> tuple[str | int | None, ...]:
+def _line(one: Upload) -> tuple[str, ...]:
     return (
-        one.number,
-        one.id[:8],
+        str(one.number),
         f"{one.at:%m-%d %H:%M:%S}",
         one.purpose,
         one.host,
-        _masked(one),
-        one.size,
-        one.tokens.prompt + one.tokens.completion,
-        None if one.price is None else f"{one.price:.6f}",
+        f"{one.size:,}",
+        f"{one.tokens.prompt + one.tokens.completion:,}" if one.outcome else "",
+        "" if one.price is None else f"{one.price:.5f}",
         one.outcome or "under way",
+        _masked(one),
     )
+
+
+def _print_lines(lines: Sequence[tuple[str, ...]]) -> None:
+    """A table without a frame: a line an upload, narrow enough for a terminal, and ready for other programs."""
+    widths = [max(len(cell) for cell in column) for column in zip(*lines, strict=True)]
+    for line in lines:
+        cells = [
+            cell.rjust(width) if name in _NUMBERS else cell.ljust(width)
+            for cell, name, width in zip(line, _COLUMNS, widths, strict=True)
+        ]
+        typer.echo("  ".join(cells).rstrip())
 
 
 def _facts(one: Upload, currency: str) -> list[tuple[str, Any]]:
@@ -190,18 +204,25 @@ def _said(at: int, message: Message, erased: frozenset[int]) -> dict[str, Any]:
 
 
 def _told(found: Verification) -> list[str]:
-    head = f"; the head is {found.head.count}:{found.head.digest}" if found.rows else ""
-    sentences = [f"{found.rows:,} rows: {found.uploads:,} uploads and {found.proofs:,} proofs of erasure{head}."]
+    sentences = [
+        f"{_some(found.rows, 'row')}: {_some(found.uploads, 'upload')}, {_some(found.proofs, 'proof')} of erasure."
+    ]
+    if found.rows:
+        sentences.append(f"Head: {found.head.count}:{found.head.digest}")
     if found.beyond:
         sentences.append(
-            f"{found.beyond:,} rows lie beyond the head outside the database: written this moment, or the process was "
-            "stopped between a row and its head. They continue the chain."
+            f"Beyond the head outside the database: {_some(found.beyond, 'row')}, written this moment, or the process "
+            "was stopped between a row and its head. They continue the chain."
         )
     if found.erased:
-        sentences.append(f"{found.erased:,} messages that left were erased with their customers; their rows stay.")
+        sentences.append(f"Erased with their customers: {_some(found.erased, 'message')} that left; the rows stay.")
     if found.open:
-        sentences.append(f"{found.open:,} uploads have no end: they are under way, or their process was killed.")
+        sentences.append(f"Without an end: {_some(found.open, 'upload')}, under way, or their process was killed.")
     return sentences
+
+
+def _some(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def _head(text: str) -> Head:

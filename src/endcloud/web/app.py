@@ -26,6 +26,7 @@ from endcloud.web import (
     evolution_api,
     failures,
     health,
+    ledger_api,
     metrics,
     pages,
     review_api,
@@ -50,6 +51,7 @@ PARTS = (
     customers_api,
     metrics,
     health,
+    ledger_api,
     document,
     pages,
 )
@@ -122,6 +124,7 @@ def create_app(
     app.state.staff_listeners = Listeners(settings.streams, 4 * settings.streams_each)
     app.state.visitors, app.state.wrong_keys = Rate(settings.visitors), Rate(settings.wrong_keys)
     app.state.running = set()
+    app.state.verifying = asyncio.Lock()
     app.state.ready = False
     for part in PARTS:
         app.include_router(part.routes)

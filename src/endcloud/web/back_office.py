@@ -14,8 +14,10 @@ from fastapi import Depends, Request
 
 from endcloud.protocols import Expense, UploadSum
 from endcloud.rounds import Audits, Choices, Lesson, Lessons, Rounds
+from endcloud.store.ledger import Proof, Upload
+from endcloud.store.ledger_check import Verification
 from endcloud.store.newest import Newest
-from endcloud.types import Score, Tokens
+from endcloud.types import Message, Score, Tokens
 
 
 class Adapters(Protocol):
@@ -49,6 +51,22 @@ class Uploads(Protocol):
     """What left this machine."""
 
     def sums(self, since: datetime) -> list[UploadSum]: ...
+
+    def count(self) -> int: ...
+
+    def uploads(self, limit: int = 100, *, before: int = 0, purpose: str = "", conversation: str = "") -> list[Upload]:
+        """The newest, newest first; only those before the row of this number."""
+        ...
+
+    def upload(self, name: str) -> Upload:
+        """Raises NotFoundError where there is none of this id."""
+        ...
+
+    def messages(self, upload: str) -> list[Message]: ...
+
+    def erased(self, upload: str) -> frozenset[int]: ...
+
+    def proofs(self) -> list[Proof]: ...
 
 
 class Canned(Protocol):
@@ -111,7 +129,7 @@ class KnownScores:
 class BackOffice:
     """The parts; `price` is the price table's for some tokens, `poor` the final score below which a reply is poor.
 
-    `newest` says where the store stands, by which figures are known to be still right.
+    `newest` says where the store stands, by which figures are known to be still right; `verify` looks over the ledger.
     """
 
     adapters: Adapters | None = None
@@ -124,6 +142,7 @@ class BackOffice:
     evolving: Evolving | None = None
     poor: float = 0.5
     newest: Callable[[], Newest] | None = None
+    verify: Callable[[], Verification] | None = None
     scores: KnownScores | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:

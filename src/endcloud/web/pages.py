@@ -1,4 +1,4 @@
-"""Serves the pages: the demo storefront, the chat that a shop embeds, the console, the dashboard, and their files.
+"""Serves the pages: the demo storefront, the chat that a shop embeds, console, dashboard, ledger, and their files.
 
 The files lie in `static/` beside this module and go out as they are: no build step, no template. A page may be
 read by anyone; what it shows comes from the API, which asks who calls.
@@ -93,6 +93,11 @@ async def console(request: Request) -> Response:
 @routes.get("/dashboard", roles=("anyone",), response_model=None, include_in_schema=False)
 async def dashboard(request: Request) -> Response:
     return await _file(request, "dashboard.html")
+
+
+@routes.get("/ledger", roles=("anyone",), response_model=None, include_in_schema=False)
+async def ledger(request: Request) -> Response:
+    return await _file(request, "ledger.html")
 
 
 @routes.get("/static/{name:path}", roles=("anyone",), response_model=None, include_in_schema=False)

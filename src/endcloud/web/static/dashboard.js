@@ -172,7 +172,7 @@ function uploadsCard(rows) {
     element("thead", {}, element("tr", {}, ...names.map((name, at) => element("th", { scope: "col", class: at > 1 ? "number" : "" }, t(name))))),
     element("tbody", {}, ...rows.map((row) => element("tr", {}, element("td", {}, row.host), element("td", {}, purpose(row.purpose)), number(String(row.uploads)), number(size(row.size)), number(String(row.masked)), number(String(row.failed)))))));
   return element("section", { class: "card", "data-card": "uploads" },
-    element("header", {}, element("h2", {}, t("uploads")), download("uploads")), element("p", { class: "soft small" }, t("uploadsWhy")),
+    element("header", {}, element("h2", {}, t("uploads")), element("span", { class: "tools" }, element("a", { class: "button quiet", href: "/ledger" }, t("everyUpload")), download("uploads"))), element("p", { class: "soft small" }, t("uploadsWhy")),
     rows.length ? table() : blank(t("noUploads")));
 }
 

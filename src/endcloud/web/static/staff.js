@@ -97,7 +97,8 @@ export function bar(t, current, ...middle) {
     element("a", { href: path, "aria-current": current === name ? "page" : false }, t(name));
   return element("header", { class: "bar" },
     element("nav", { class: "places", "aria-label": t("pages") }, place("console", "/console"),
-      session.role === "agent" ? null : place("dashboard", "/dashboard")),
+      session.role === "agent" ? null : place("dashboard", "/dashboard"),
+      session.role === "agent" ? null : place("ledger", "/ledger")),
     ...middle,
     element("div", { class: "bar-end" },
       languageSwitch(t),

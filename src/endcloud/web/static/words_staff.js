@@ -2,7 +2,7 @@
 
 export default {
   zh: {
-    console: "客服台", dashboard: "经营看板", pages: "页面",
+    console: "客服台", dashboard: "经营看板", ledger: "上传账本", pages: "页面",
     login: "登录", loginWhy: "请用店铺发给您的密钥登录。", key: "密钥",
     keyHint: "密钥由管理员用 endcloud keys make 生成，以 ec_ 开头。", wrongKey: "这把密钥打不开这里，请核对后再试。",
     logout: "退出", language: "切换语言", theme: "浅色或深色",
@@ -14,7 +14,7 @@ export default {
     end: "端侧模型", cloud: "云端模型", human: "人工",
   },
   en: {
-    console: "Console", dashboard: "Dashboard", pages: "Pages",
+    console: "Console", dashboard: "Dashboard", ledger: "Ledger", pages: "Pages",
     login: "Log in", loginWhy: "Log in with the key that your shop gave you.", key: "Key",
     keyHint: "An administrator makes keys with endcloud keys make; they begin with ec_.",
     wrongKey: "This key does not open this page. Check it and try again.",

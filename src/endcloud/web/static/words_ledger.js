@@ -1,0 +1,36 @@
+// The words of the ledger's page.
+
+export default {
+  zh: {
+    title: "上传账本", uploads: "每一次上传", uploadsWhy: "离开本机的只有脱敏后的文字。点行号看当时发出的原文。", count: "共 {count} 次",
+    noneYet: "没有任何数据离开过本机", noneSuch: "没有这一类上传", older: "更早的", show: "看第 {row} 行发出的内容",
+    row: "行号", at: "时间", purpose: "用途", host: "去向", masked: "已遮盖", size: "字节", tokens: "词元", price: "价格", outcome: "结果",
+    "purpose ": "全部", "purpose answer": "回答", "purpose takeover": "接管回答", "purpose label": "教学", "purpose audit": "检查",
+    "outcome ": "进行中", "outcome stop": "已回答", "outcome length": "已回答（截断）", "outcome cancelled": "中途取消",
+    left: "第 {row} 行：发出的内容", upload: "编号", conversation: "对话", model: "模型", modelAt: "{model}（{host}）", nothing: "没有需要遮盖的",
+    tokensHow: "输入 {prompt}（其中缓存 {cached}），输出 {completion}", digest: "摘要", bytes: "{size} 字节", close: "关闭", erased: "已随客人的数据一起删除",
+    "role system": "给模型的说明", "role user": "客人", "role assistant": "店铺",
+    whole: "账本完整吗", wholeWhy: "每一行都连着上一行，末行另存在数据库之外：少一行、改一行、截掉一段都会被查出来。检查会读完整本账。",
+    check: "现在检查", checking: "正在检查…", isWhole: "完整", isNotWhole: "不完整", counted: "{rows} 行，{uploads} 次上传，{proofs} 份删除证明", more: "另有 {count} 处",
+    "note beyond": "{count} 行在库外末行之后：刚刚写入，或进程在两步之间停了，仍接得上", "note erased": "{count} 条发出的文字已随客人删除，行还在", "note open": "{count} 次上传没有结果：进行中，或进程被中止",
+    head: "末行（可抄给审计，日后用 endcloud ledger verify --head 核对）：",
+    proofs: "删除证明", proofsWhy: "谁被忘记了（只有密钥散列，不是客人的编号）、删了什么、哪些版本学过。", subject: "客人（散列）", gone: "删除", versions: "学过的版本",
+    "gone turns": "对话内容", "gone conversations": "对话", "gone memories": "记忆", "gone facts": "资料", "gone feedback": "反馈", "gone payloads": "发出的文字", "gone labels": "云端答案", "gone lessons": "课程", "gone choices": "选样", "gone hand-overs": "转人工",
+  },
+  en: {
+    title: "Ledger of uploads", uploads: "Every upload", uploadsWhy: "Only masked text leaves. A row's number shows what was sent, word for word.", count: "{count} in all",
+    noneYet: "Nothing ever left this machine", noneSuch: "No upload of this kind", older: "Older", show: "Show what left in row {row}",
+    row: "Row", at: "Time", purpose: "Purpose", host: "To", masked: "Masked", size: "Bytes", tokens: "Tokens", price: "Price", outcome: "Outcome",
+    "purpose ": "All", "purpose answer": "Answering", "purpose takeover": "Taking over", "purpose label": "Teaching", "purpose audit": "Checking",
+    "outcome ": "under way", "outcome stop": "answered", "outcome length": "answered (cut)", "outcome cancelled": "cancelled",
+    left: "Row {row}: what left", upload: "Upload", conversation: "Conversation", model: "Model", modelAt: "{model} at {host}", nothing: "nothing had to be",
+    tokensHow: "{prompt} in ({cached} of them cached), {completion} out", digest: "Digest", bytes: "{size} bytes", close: "Close", erased: "Erased together with a customer's data",
+    "role system": "Told to the model", "role user": "Customer", "role assistant": "Shop",
+    whole: "Is the ledger whole?", wholeWhy: "Every row hangs on the one before it, and the last is kept outside the database too: a row that is missing, changed or cut off shows. The check reads all of it.",
+    check: "Check now", checking: "Checking…", isWhole: "Whole", isNotWhole: "Not whole", counted: "Rows: {rows}. Uploads: {uploads}. Proofs of erasure: {proofs}.", more: "{count} more of these",
+    "note beyond": "Rows beyond the head outside: {count}. Just written, or the process stopped between the two; they continue the chain", "note erased": "Messages erased with their customers: {count}. The rows stay", "note open": "Uploads without an end: {count}. Under way, or their process was killed",
+    head: "Head (give it to your auditor; endcloud ledger verify --head compares it later):",
+    proofs: "Proofs of erasure", proofsWhy: "Who was forgotten (a keyed hash, not the customer's id), what was erased, and which versions had learned from it.", subject: "Customer (hash)", gone: "Erased", versions: "Versions that had learned",
+    "gone turns": "turns", "gone conversations": "conversations", "gone memories": "memories", "gone facts": "facts", "gone feedback": "feedback", "gone payloads": "payloads", "gone labels": "labels", "gone lessons": "lessons", "gone choices": "choices", "gone hand-overs": "hand-overs",
+  },
+};
