@@ -92,6 +92,8 @@ def test_a_ledger_that_was_touched_fails_and_names_the_row(root: Path) -> None:
     touched = run(root, "verify")
     assert touched.exit_code == 1 and "Row 2" in " ".join(touched.stderr.split())
     assert "NOT whole" in touched.stdout
+    told = json.loads(RUNNER.invoke(app, ["doctor", "--json", "--shop", str(root)]).stdout)
+    assert told["ledger"]["state"] == "bad" and "Row 2" in told["ledger"]["says"]
     found = run(root, "verify", "--json")
     assert found.exit_code == 1 and not json.loads(found.stdout)["whole"]
 

@@ -45,6 +45,7 @@ def diagnose(shop: Shop, *, ask: bool = False) -> list[Finding]:
         *_policies(shop),
         *_cloud(shop, ask),
         *_end_model(shop),
+        _ledger(shop),
         _fonts(),
     ]
 
@@ -67,6 +68,15 @@ def _machine() -> Iterator[Finding]:
         yield Finding("gpu", "note", "none: small models train on the processor; a 6B model needs a GPU")
     free_disk = shutil.disk_usage(Path.cwd()).free
     yield Finding("disk", "ok" if free_disk > 2 * _GIB else "note", f"{free_disk / _GIB:.1f} GiB are free")
+
+
+def _ledger(shop: Shop) -> Finding:
+    from endcloud.assembly.ledger import verify_ledger
+
+    found = verify_ledger(shop)
+    if found.whole:
+        return Finding("ledger", "ok", f"{found.rows:,} rows, whole")
+    return Finding("ledger", "bad", f"{found.findings[0]} `endcloud ledger verify` says all.")
 
 
 def _policies(shop: Shop) -> Iterator[Finding]:
