@@ -4,10 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 SERVING := tests/proofs/test_serving_proof.py tests/proofs/test_hostile_texts.py
-EVOLVING := tests/proofs/test_evolution_proof.py tests/proofs/test_evolution_kills.py
+EVOLVING := tests/proofs/test_evolution_proof.py tests/proofs/test_evolution_kills.py tests/proofs/test_simulation_proof.py
+EGRESS := tests/proofs/test_egress_proof.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo simulate test check format prove prove-loop prove-serve prove-evolve clean
+.PHONY: help demo simulate test check format prove prove-loop prove-serve prove-evolve prove-egress clean
 
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -39,18 +40,21 @@ format: $(INSTALLED) ## put the code into the project's format
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix --quiet .
 
-prove: prove-loop prove-serve prove-evolve ## every long proof
+prove: prove-loop prove-serve prove-evolve prove-egress ## every long proof
 
 prove-loop: $(INSTALLED) ## faults, kills and the whole loop, from dialogues to a scored end model (up to 30 minutes)
-	$(BIN)/python -m pytest -m proof tests/proofs -v $(SERVING:%=--ignore %) $(EVOLVING:%=--ignore %)
+	$(BIN)/python -m pytest -m proof tests/proofs -v $(SERVING:%=--ignore %) $(EVOLVING:%=--ignore %) $(EGRESS:%=--ignore %)
 
 prove-serve: $(INSTALLED) ## load, overload, kills, hostile requests and texts against the service (up to 15 minutes)
 	$(BIN)/python -m pytest -m proof $(SERVING) -v -s
 	$(BIN)/python benchmarks/serving.py
 
-prove-evolve: $(INSTALLED) ## swaps, planted versions and candidates, kills, and a short simulation (up to 30 minutes)
+prove-evolve: $(INSTALLED) ## swaps, planted versions and candidates, kills, and a short simulation (up to 60 minutes)
 	$(BIN)/python -m pytest -m proof $(EVOLVING) -v -s
-	$(BIN)/endcloud simulate --quick
+
+prove-egress: $(INSTALLED) ## the whole product with personal items inside, every byte that leaves recorded (up to 30 minutes)
+	$(BIN)/python -m pytest -m proof $(EGRESS) -v -s
+	$(BIN)/python benchmarks/privacy.py --half unseen
 
 clean: ## remove what the commands above made, except the shops
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
