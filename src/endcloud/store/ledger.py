@@ -22,7 +22,7 @@ from sqlalchemy import Connection, Row, func, insert, select, update
 from endcloud.errors import EndcloudError, NotFoundError
 from endcloud.protocols import UploadSum
 from endcloud.store.database import Database, insert_once, now
-from endcloud.store.ledger_chain import Head, append, chained, end_of
+from endcloud.store.ledger_chain import Link, append, chained, end_of
 from endcloud.store.ledger_head import HeadFile
 from endcloud.store.tables import LedgerHeadRow, PayloadRow, UploadPartRow, UploadRow
 from endcloud.types import MaskedRequest, Message, Tokens
@@ -111,7 +111,7 @@ class StoredLedger:
         }
         parts = [{"upload": upload, "position": at, "payload": digest} for at, digest in enumerate(digests)]
 
-        def send(connection: Connection) -> Head:
+        def send(connection: Connection) -> Link:
             _refuse_what_cannot_be_kept(connection, request.messages)
             if new:
                 _keep(connection, list(new.values()))
@@ -134,7 +134,7 @@ class StoredLedger:
             "cached_tokens": tokens.cached,
         }
 
-        def settle(connection: Connection) -> Head:
+        def settle(connection: Connection) -> Link:
             return append(connection, row | {"price": self._price(connection, upload, tokens)})
 
         self._append(settle)
@@ -259,10 +259,10 @@ class StoredLedger:
             rows = connection.execute(chosen).all()
         return frozenset(row.position for row in rows if digest_of(Message(row.role, "")) != row.digest)
 
-    def _append(self, work: Callable[[Connection], Head]) -> None:
-        head = self._database.write(work)
+    def _append(self, work: Callable[[Connection], Link]) -> None:
+        link = self._database.write(work)
         if self._outside is not None:
-            self._outside.advance(head, self._digest_at)
+            self._outside.advance(link, self._digest_at)
 
     def _begin(self, outside: HeadFile) -> None:
         """The first head, before the first row: from then on a head that is missing was taken away."""

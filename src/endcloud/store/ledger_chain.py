@@ -52,6 +52,14 @@ class Head:
     digest: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A row's place in the chain: the head before it, and the head that it makes."""
+
+    before: Head
+    head: Head
+
+
 def row_digest(previous: str, row: Mapping[str, Any]) -> str:
     """The digest of a row whose predecessor has the digest `previous`; columns that `row` lacks are empty."""
     text = json.dumps(chained(row) | {"previous": previous}, sort_keys=True, separators=(",", ":"), allow_nan=False)
@@ -63,8 +71,8 @@ def chained(row: Mapping[str, Any]) -> dict[str, Any]:
     return {name: _plain(row[name]) for name in COLUMNS if name in row and not _empty(name, row[name])}
 
 
-def append(connection: Connection, row: Mapping[str, Any]) -> Head:
-    """Adds a row to the end of the chain, within the caller's transaction; returns the head that it makes.
+def append(connection: Connection, row: Mapping[str, Any]) -> Link:
+    """Adds a row to the end of the chain, within the caller's transaction; returns its place there.
 
     One row of the database holds the end of the chain and is locked until the commit, so that of two processes the
     second continues what the first has committed. (On SQLite the transaction itself is the lock.)
@@ -74,7 +82,7 @@ def append(connection: Connection, row: Mapping[str, Any]) -> Head:
     head = Head(end.count + 1, row_digest(end.digest, numbered))
     connection.execute(insert(UploadRow), numbered | {"chain": head.digest})
     connection.execute(update(LedgerHeadRow).values(count=head.count, digest=head.digest))
-    return head
+    return Link(end, head)
 
 
 def end_of(connection: Connection) -> Head:

@@ -20,7 +20,7 @@ from pathlib import Path
 from threading import Lock
 
 from endcloud.errors import EndcloudError
-from endcloud.store.ledger_chain import Head
+from endcloud.store.ledger_chain import Head, Link
 
 _WIDTH = 128  # bytes: always as many, so that nothing of an older head is left behind a shorter one
 DigestAt = Callable[[int], str | None]
@@ -32,7 +32,7 @@ class HeadFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._writing, self._noting = Lock(), Lock()
-        self._newest = self._written = Head()
+        self._newest, self._written = Link(Head(), Head()), 0
 
     def read(self) -> Head | None:
         """The head as it was kept last, None where there is no file; raises EndcloudError for a damaged one."""
@@ -61,28 +61,28 @@ class HeadFile:
         except OSError as error:
             raise self._unwritable(error) from error
 
-    def advance(self, head: Head, digest_at: DigestAt) -> None:
-        """Brings the file forward to `head`, or to a later one that is waiting too.
+    def advance(self, link: Link, digest_at: DigestAt) -> None:
+        """Brings the file forward to the head that `link` makes, or to a later one that is waiting too.
 
-        `digest_at` gives the digest of a row of the ledger, "" of row 0: the file goes forward only where the ledger
-        continues it. A file that is gone or damaged stays so. Raises EndcloudError where it cannot be written.
+        The file goes forward only where the ledger continues it: where it says what was the head before, or what
+        `digest_at` gives as the digest of the row (that of row 0 is empty). A file that is gone or damaged stays so.
+        Raises EndcloudError where it cannot be written.
         """
         with self._noting:
-            self._newest = max(self._newest, head, key=lambda one: one.count)
+            self._newest = max(self._newest, link, key=lambda one: one.head.count)
         with self._writing:
-            if self._written.count >= head.count:
+            if self._written >= link.head.count:
                 return  # whoever had the file before has written for us too
             newest = self._newest
             try:
                 with self._alone() as descriptor:
-                    known = _read(descriptor)
-                    if known and known.count < newest.count and digest_at(known.count) == known.digest:
-                        os.pwrite(descriptor, _line(newest), 0)
+                    if _continues(newest, _read(descriptor), digest_at):
+                        os.pwrite(descriptor, _line(newest.head), 0)
             except FileNotFoundError:
                 return
             except OSError as error:
                 raise self._unwritable(error) from error
-            self._written = newest
+            self._written = newest.head.count
 
     @contextmanager
     def _alone(self) -> Iterator[int]:
@@ -96,6 +96,12 @@ class HeadFile:
 
     def _unwritable(self, error: OSError) -> EndcloudError:
         return EndcloudError(f"The head of the ledger, {str(self.path)!r}, cannot be written: {error.strerror}.")
+
+
+def _continues(newest: Link, known: Head | None, digest_at: DigestAt) -> bool:
+    if known is None or known.count >= newest.head.count:
+        return False
+    return known == newest.before or digest_at(known.count) == known.digest
 
 
 def _line(head: Head) -> bytes:
