@@ -104,3 +104,14 @@ def test_an_export_has_every_row_and_what_left_where_it_is_wanted(root: Path) ->
     assert not any("messages" in row for row in rows)
     rows = [json.loads(line) for line in run(root, "export", "--payloads").stdout.splitlines()]
     assert rows[0]["messages"] == [{"role": "user", "content": SAID.content}] and "messages" not in rows[1]
+
+
+def test_a_backup_verifies_and_an_older_store_under_a_newer_head_does_not(root: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    assert RUNNER.invoke(app, ["backup", str(copy), "--shop", str(root)]).exit_code == 0
+    assert "The ledger is whole" in text(copy, "verify")
+    with Shop.open(copy, Console()) as shop:
+        shop.ledger.forgotten("later", {}, [])
+    newer = (copy / "ledger.head").read_bytes()
+    (root / "ledger.head").write_bytes(newer)
+    assert "1 were cut off" in " ".join(run(root, "verify").stderr.split())
