@@ -12,10 +12,10 @@ Three shapes of digits stay, since no number of a person is written so: one deci
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from endcloud.privacy import numbers
-from endcloud.privacy.finding import Finding
+from endcloud.privacy.finding import Finding, in_order
 
 # Five digits, with up to four signs between two of them, or 年 and 月, which stand in dates of birth.
 _RUN = re.compile(r"[0-9](?:(?:[^\w\x00]|_|[年月]){0,4}+[0-9]){4,}+")
@@ -63,7 +63,7 @@ _ENGLISH = (
 
 def find(text: str) -> list[Finding]:
     """The digits and address-like spans of a view (see `normalisation`), in its offsets."""
-    return [*_runs(text), *_codes(text), *_addresses(text)]
+    return [*_runs(text), *_codes(text), *_joined(in_order(_addresses(text)))]
 
 
 def _runs(text: str) -> Iterator[Finding]:
@@ -84,6 +84,20 @@ def _codes(text: str) -> Iterator[Finding]:
         digits = sum(letter.isdigit() for letter in code[0])
         if digits >= 2 and _LETTER.search(code[0]) and not _QUANTITY.fullmatch(code[0]):
             yield Finding("号码", *code.span())
+
+
+def _joined(findings: Iterable[Finding]) -> Iterator[Finding]:
+    """Parts of an address that touch are one: a hostile text has as many parts as it has characters."""
+    last: Finding | None = None
+    for found in findings:
+        if last and found.start <= last.end:
+            last = Finding(last.kind, last.start, max(last.end, found.end))
+            continue
+        if last:
+            yield last
+        last = found
+    if last:
+        yield last
 
 
 def _addresses(text: str) -> Iterator[Finding]:
