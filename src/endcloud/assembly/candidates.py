@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from math import ceil
 from typing import TYPE_CHECKING
 
+from endcloud.assembly.forgetting import mark_what_is_gone
 from endcloud.assembly.stage_process import in_child
 from endcloud.errors import TrainingError, UnknownVersionError
 from endcloud.evolution.replay import repeated, replay, teachable
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from endcloud.end.methods import Method, TrainingPlan
     from endcloud.end.preference import Preference
     from endcloud.rounds import Lesson, Round
-    from endcloud.types import AdapterVersion, Example
+    from endcloud.types import AdapterVersion, Example, Split
 
 _FEWEST_TIMES, _MOST_TIMES = 8, 24
 _OCCURRENCES = 320
@@ -76,14 +77,17 @@ def gathered(evolution: Evolution, round: Round) -> Material:
     retired = evolution.retirements.items()
     chain = lineage(evolution.shop, round.parent)
     lessons = teachable(evolution.lessons.all(), retired)
-    known = _began_with(evolution.shop)
     every = evolution.settings.from_base
     if not chain or (every and len(chain) >= every):
-        return Material("", tuple(lessons), tuple(known))
-    new = _new(evolution, round)
+        return Material("", tuple(lessons), tuple(began_with(evolution.shop)))
+    return going_on(evolution, chain[0].digest, _new(evolution, round), lessons)
+
+
+def going_on(evolution: Evolution, parent: str, new: Sequence[Lesson], lessons: Sequence[Lesson]) -> Material:
+    """What a version that goes on from `parent` learns: the `new` among all `lessons`, and replay of what was known."""
     earlier = [lesson.example() for lesson in lessons if lesson not in new]
     number = ceil(evolution.settings.replay * len(new) * times(len(new)))
-    return Material(chain[0].digest, tuple(new), tuple(replay(earlier, known, number, _MOST_TIMES)))
+    return Material(parent, tuple(new), tuple(replay(earlier, began_with(evolution.shop), number, _MOST_TIMES)))
 
 
 def times(lessons: int) -> int:
@@ -98,13 +102,22 @@ def _new(evolution: Evolution, round: Round) -> list[Lesson]:
     return [lesson for lesson in lessons if lesson.id not in learned]
 
 
-def trained(evolution: Evolution, material: Material) -> Done:
-    """Learns the material, here and now."""
+def trained(
+    evolution: Evolution,
+    material: Material,
+    usual: tuple[Method, TrainingPlan] | None = None,
+    validation: Sequence[Example] = (),
+) -> Done:
+    """Learns the material, here and now; by the `usual` method and plan where they are given.
+
+    Without validation examples the last weights are kept, and the gate is the one to judge them.
+    """
     from endcloud.end.training import PeftTrainer
     from endcloud.end.versions import training_log
 
     shop, began = evolution.shop, time.monotonic()
-    method, plan = plan_of(evolution, material)
+    method, plan = usual or plan_of(evolution, material)
+    forgotten = len(shop.ledger.proofs())
     with shop.directory.lock("train"):
         trainer = PeftTrainer(
             shop.base,
@@ -116,8 +129,9 @@ def trained(evolution: Evolution, material: Material) -> Done:
             parent=material.parent,
             preference=preference_of(evolution, material),
         )
-        # No validation examples: the last weights are kept, and the gate is the one to judge them.
-        version = trainer.train(material.examples, [], shop.progress)
+        version = trainer.train(material.examples, validation, shop.progress)
+    if len(shop.ledger.proofs()) > forgotten:
+        mark_what_is_gone(shop, version)
     loss = training_log(shop.versions.path(version.digest)).loss
     figures = {
         "lessons": len(material.lessons),
@@ -177,7 +191,7 @@ def lineage(shop: Shop, digest: str) -> list[AdapterVersion]:
     return found
 
 
-def _began_with(shop: Shop) -> list[Example]:
+def began_with(shop: Shop, split: Split = "train") -> list[Example]:
     """What a shop's first version learns from, as far as it holds today: recorded dialogues and the cloud's labels. A
     shop may have neither: then lessons are all there is."""
     from endcloud.assembly.training import data_of
@@ -185,7 +199,7 @@ def _began_with(shop: Shop) -> list[Example]:
 
     if not shop.directory.corpus.is_dir():
         return []
-    settings, examples = shop.settings.end, shop.examples("train")
+    settings, examples = shop.settings.end, shop.examples(split)
     labels = shop.labels.of(example.id for example in examples)
     try:
         return mixture(examples, labels, data_of(shop, labels), settings.cloud_share)

@@ -144,6 +144,7 @@ def evolve(evolution: Evolution) -> Round:
     """One round, or the rest of the open one. Raises LockedError where another worker is at it."""
     from endcloud.evolution.round import run
 
+    evolution.shop.__dict__.pop("teacher", None)  # it may show what was retired or forgotten since
     return run(
         evolution.rounds,
         evolution,
@@ -159,7 +160,14 @@ def keep_evolving(evolution: Evolution, told: Callable[[Round], None], ended: Ev
 
     What fails is said and tried again at the next look: a cloud that is away must not end the evolution of a shop.
     """
-    ended, say = ended or Event(), evolution.shop.progress.say
+    from endcloud.assembly.retention import retaining
+
+    with retaining(evolution.shop):
+        _rounds(evolution, told, ended or Event())
+
+
+def _rounds(evolution: Evolution, told: Callable[[Round], None], ended: Event) -> None:
+    say = evolution.shop.progress.say
     while not ended.is_set():
         try:
             if due(evolution):

@@ -233,7 +233,8 @@ def _stamps(shop: Shop, version: str) -> tuple[tuple[int, int], ...]:
     from endcloud.store.lessons import StoredRetirements
 
     directory = shop.directory
-    paths = (word_list_path(shop), directory.policies, directory.catalogue, calibration_path(shop, version))
+    corpus = directory.corpus / "manifest.json"  # a forgotten customer's examples are shown to no cloud any more
+    paths = (word_list_path(shop), directory.policies, directory.catalogue, calibration_path(shop, version), corpus)
     retired = StoredRetirements(shop.database).count()  # the cloud that takes over is shown these pairs no more
     files = ((path.stat().st_mtime_ns, path.stat().st_size) if path.exists() else (0, 0) for path in paths)
     return (*files, (retired, 0))

@@ -22,7 +22,7 @@ DEMO_QUESTIONS = ("满多少包邮？", "多久发货？", "云朵枕多少钱�
 def application(shop: Shop, service: Service, follower: Follower, clock: Clock) -> FastAPI:
     """The application over a shop's service."""
     from endcloud.assembly.back_office import back_office_of
-    from endcloud.store.customers import StoredCustomers
+    from endcloud.assembly.customers import ShopCustomers
     from endcloud.store.keys import StoredKeys
     from endcloud.web.app import WebSettings, create_app
     from endcloud.web.tokens import Tokens
@@ -34,7 +34,7 @@ def application(shop: Shop, service: Service, follower: Follower, clock: Clock) 
         Tokens(shop.directory.key(), clock),
         WebSettings(settings.answers, settings.body_bytes, settings.allowed_origins, chat_page_of(shop)),
         back_office_of(shop),
-        customers=StoredCustomers(shop.database),
+        customers=ShopCustomers(shop),
         gauges=gauges_of(shop, service, follower),
     )
 

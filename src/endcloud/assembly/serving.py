@@ -41,12 +41,13 @@ def running(shop: Shop) -> Iterator[Running]:
     """The service of a shop, alone on it. Raises LockedError where another process serves it already."""
     from endcloud.assembly.evolving import Evolution
     from endcloud.assembly.following import Follower
+    from endcloud.assembly.retention import retaining
     from endcloud.assembly.service_web import application
     from endcloud.assembly.superseding import remember
     from endcloud.cloud.retry import WallClock
 
     clock = WallClock()
-    with shop.directory.lock("serve"), Follower.of(shop) as follower:
+    with shop.directory.lock("serve"), Follower.of(shop) as follower, retaining(shop):
         remember(Evolution(shop, clock))
         service = service_of(shop, follower, clock)
         yield Running(application(shop, service, follower, clock), service)

@@ -8,6 +8,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from endcloud.assembly.forgetting import mark_what_is_gone
 from endcloud.assembly.masking import uploads_nothing
 from endcloud.errors import UsageError
 from endcloud.types import AdapterVersion, Example, Message
@@ -69,12 +70,17 @@ def train_to(
             parent=shop.versions.get(choice.parent).digest if choice.parent else "",
             probe=probe,
         )
-        return trainer.train_to(
+        forgotten = len(shop.ledger.proofs())
+        made = trainer.train_to(
             mixture(train, labels, data, settings.cloud_share),
             mixture(validation, labels, data, settings.cloud_share),
             steps or [plan.steps],
             shop.progress,
         )
+    if len(shop.ledger.proofs()) > forgotten:
+        for version in made:
+            mark_what_is_gone(shop, version)
+    return made
 
 
 def data_of(shop: Shop, labels: Mapping[str, Label]) -> Data:

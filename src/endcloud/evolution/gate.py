@@ -142,6 +142,22 @@ def judge(items: Sequence[Judged], *, margin: float, poor: float, looks: int = 1
     return Verdict("promote", f"Better on {_told([new])}; within the margin of {margin:g} on {told}.", parts)
 
 
+def judge_successor(items: Sequence[Judged], *, margin: float, poor: float, seed: int = 0) -> Verdict:
+    """The verdict on a candidate that takes the place of a version that may not serve any longer, since it learned from
+    somebody who was forgotten. It need not be better: it is refused only where it is clearly worse than the margin."""
+    items = [_counted(one, poor) for one in items]
+    parts: dict[PartName, PartResult] = {
+        name: _result(name, [one for one in items if one.item.part == name], 1, seed) for name in PARTS
+    }
+    known = [parts["golden"], parts["old"]]
+    if worse := [part for part in known if _clearly_below(part, margin)]:
+        return Verdict("refuse", f"Worse than the margin of {margin:g} on {_told(worse)}.", parts)
+    both = _pooled(items, seed)
+    if both.interval is None:
+        return Verdict("promote", "There are no known questions that could say whether it is worse.", parts)
+    return Verdict("promote", f"Not worse than the margin of {margin:g} on the known questions ({both.text()}).", parts)
+
+
 def _pooled(items: Sequence[Judged], seed: int) -> PartResult:
     """Golden and old questions as one part: what they tell together is surer than what each tells."""
     return _result("old", [one for one in items if one.item.part != "new"], 1, seed)

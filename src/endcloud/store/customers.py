@@ -53,11 +53,15 @@ class StoredCustomers:
 
     def memories(self, customer: str) -> list[Memory]:
         """The newest memory of each topic, newest first."""
-        chosen = select(MemoryRow.__table__).where(MemoryRow.customer == customer).order_by(MemoryRow.id)
+        newest = {memory.topic: memory for memory in reversed(self.every_memory(customer))}
+        return sorted(newest.values(), key=lambda memory: memory.at, reverse=True)
+
+    def every_memory(self, customer: str) -> list[Memory]:
+        """Every memory, also what a newer one has replaced, the one written last first."""
+        chosen = select(MemoryRow.__table__).where(MemoryRow.customer == customer).order_by(MemoryRow.id.desc())
         with self._database.reading() as connection:
-            newest = {row.topic: row for row in connection.execute(chosen)}
-        found = [Memory(row.customer, row.topic, row.text, row.turn, row.at) for row in newest.values()]
-        return sorted(found, key=lambda memory: memory.at, reverse=True)
+            rows = connection.execute(chosen).all()
+        return [Memory(row.customer, row.topic, row.text, row.turn, row.at) for row in rows]
 
     def forget(self, customer: str, person: Person | None = None) -> dict[str, int]:
         """Removes all rows that are a customer's: facts, memories, conversations with turns, feedback and hand-overs,
