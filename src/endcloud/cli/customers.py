@@ -34,16 +34,20 @@ def show(customer: Customer, shop: ShopOption = HERE, as_json: JsonOption = Fals
         kept = _found(kept_of(opened, customer), customer)
     console.result(kept)
     facts = [(name, str(value)) for name, value in kept["facts"].items()]
-    console.table("What the shop's system told", ("fact", "value"), facts)
     memories = [(one["topic"], one["text"], one["at"][:16]) for one in kept["memories"]]
-    console.table("What the customer said", ("topic", "words", "when"), memories)
     talks = [
         (one["id"], len(one["turns"]), one["turns"][-1]["at"][:16] if one["turns"] else "")
         for one in kept["conversations"]
     ]
-    console.table("Conversations", ("conversation", "turns", "last"), talks)
-    made = [(kind, len(kept[kind])) for kind in ("examples", "lessons", "versions")]
-    console.table("Made of what they said", ("what", "how many"), [one for one in made if one[1]])
+    made = [(kind, len(kept[kind])) for kind in ("examples", "lessons", "versions") if kept[kind]]
+    for title, columns, rows in (
+        ("What the shop's system told", ("fact", "value"), facts),
+        ("What the customer said", ("topic", "words", "when"), memories),
+        ("Conversations", ("conversation", "turns", "last"), talks),
+        ("Made of what they said", ("what", "how many"), made),
+    ):
+        if rows:
+            console.table(title, columns, rows)
 
 
 @app.command()

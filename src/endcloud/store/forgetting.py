@@ -64,8 +64,6 @@ def forget_person(connection: Connection, person: Person) -> dict[str, int]:
         }
     )
     gone.update(forget_conversations(connection, theirs))
-    by_them = (FeedbackRow.by == person.customer) & (FeedbackRow.witness == "customer")
-    gone["feedback"] += _count(connection, FeedbackRow, by_them)
     gone["memories"] = _count(connection, MemoryRow, MemoryRow.customer == person.customer)
     gone["facts"] = _count(connection, CustomerRow, CustomerRow.id == person.customer)
     return dict(gone)
