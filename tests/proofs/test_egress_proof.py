@@ -16,7 +16,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import polars
+import pyarrow.parquet
 import pytest
 from egress import guard, walk
 from egress.recorder import bodies
@@ -117,7 +117,7 @@ def _files(shop: Path) -> Iterator[tuple[str, str]]:
         if not path.is_file() or path.name.startswith("store.db") or path.name == "dialogues.jsonl":
             continue
         if path.suffix == ".parquet":
-            yield str(path), json.dumps(polars.read_parquet(path).to_dicts(), ensure_ascii=False, default=str)
+            yield str(path), json.dumps(pyarrow.parquet.read_table(path).to_pylist(), ensure_ascii=False, default=str)
         elif path.suffix != ".safetensors":
             yield str(path), path.read_bytes().decode("utf-8", "replace")
 
