@@ -33,10 +33,15 @@ class EvolutionSettings(BaseModel):
         "none",
         description="Whether a reviewer looks at the cloud's labels before they are learned: never, at one in five, always.",
     )
-    asked_again: int = Field(
-        16,
+    rewritten: int = Field(
+        20,
         ge=0,
-        description="Questions asked of the cloud again for each edited rule: doubtful ones first, then what the old rule answered, so that the new one is learned before customers meet the old. 0 asks none: a reviewer looks at what is doubtful.",
+        description="Old answers learned again for each edited rule with the new value in the place of the old, where an edit only changed a number or a name; asks nobody. 0: none.",
+    )
+    asked_again: int = Field(
+        8,
+        ge=0,
+        description="Questions asked of the cloud again for each edited rule: doubtful ones first, then what the old rule answered and cannot be rewritten, so that the new one is learned before customers meet the old. 0 asks none: a reviewer looks at what is doubtful.",
     )
     held_out_share: float = Field(
         0.3, gt=0, lt=1, description="Share of question clusters that judge a candidate and are never trained on."

@@ -93,7 +93,8 @@ class Choice:
 class Lesson:
     """What the end model should have said. All text is masked; `poor` is what it did say (empty: nothing).
 
-    `origin` is `human` for a person's words, `pseudo` for the cloud's. A lesson that is `held out` judges candidates
+    `origin` is `human` for a person's words, `pseudo` for the cloud's, `edit` for an old answer with the value that the
+    owner has put in the place of another. A lesson that is `held out` judges candidates
     and is never trained on. `approval` is `waiting` until a reviewer has looked, where the settings want one to.
     """
 
@@ -106,7 +107,7 @@ class Lesson:
     messages: tuple[Message, ...]
     reply: str
     poor: str
-    origin: Literal["pseudo", "human"]
+    origin: Literal["pseudo", "human", "edit"]
     reasons: tuple[str, ...]
     approval: Approval
     round: int

@@ -59,6 +59,11 @@ class ServingSettings(BaseModel):
     questions: tuple[Annotated[str, Field(min_length=1, max_length=40)], ...] = Field(
         (), description="Questions that the chat offers to begin with; a click asks them."
     )
+    cloud_an_hour: int = Field(
+        6,
+        ge=0,
+        description="Most answers that the cloud gives to one customer (an unknown visitor: in one conversation) in an hour, so that nobody spends the budget alone; after them the end model's caution and a person answer.",
+    )
     memory_tokens: int = Field(
         64,
         ge=0,

@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 Role = Literal["system", "user", "assistant"]
-Origin = Literal["natural", "cloud", "pseudo", "human"]
+Origin = Literal["natural", "cloud", "pseudo", "human", "edit"]
 Split = Literal["train", "validation", "test"]
 Author = Literal["end", "cloud", "human"]
 Finish = Literal["stop", "length", "content_filter"]

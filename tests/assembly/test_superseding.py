@@ -89,6 +89,20 @@ def test_the_questions_of_the_old_rule_are_asked_again_and_taught(lived: LivedSh
     assert len(lived.questions) <= lived.evolution.settings.asked_again
 
 
+def test_what_the_edit_answers_by_itself_is_learned_without_the_cloud(lived: LivedShop) -> None:
+    lived.shop.settings = lived.shop.settings.model_copy(
+        update={"evolution": lived.shop.settings.evolution.model_copy(update={"asked_again": 0, "rewritten": 2})}
+    )
+    for name in ("lesson:one", "lesson:two", "lesson:three"):
+        lesson(lived, name, "亲，满59元包邮哦")
+    edit(lived)
+    figures = superseding.apply(lived.evolution, lived.round())["a newer truth"]
+    learned = [one for one in lived.evolution.lessons.all() if one.origin == "edit"]
+    assert not lived.questions and figures["of them by the edit alone"] == len(learned) == 2
+    assert all((one.poor, one.reply) == ("亲，满59元包邮哦", "亲，满88元包邮哦") for one in learned)
+    assert all(not one.turn and one.approval == "not needed" for one in learned)
+
+
 def test_the_teacher_is_shown_the_new_answer_in_the_place_of_the_old_one(lived: LivedShop) -> None:
     lived.shop.label()
     edit(lived)

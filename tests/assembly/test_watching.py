@@ -82,6 +82,22 @@ def test_customers_who_dislike_wrong_replies_are_believed(tmp_path: Path, monkey
         assert done.outcome == "rolled back" and "customers were dissatisfied" in done.reason
 
 
+def test_what_customers_said_under_other_rules_is_no_measure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The version before was liked, but for what it said before the owner's edit: it would say that again."""
+    with judged_shop(tmp_path, monkeypatch, audits=6) as judged:
+        texts, clock = judged.lived.evolution.policy_texts, judged.lived.clock
+        texts.record(["满59元包邮。"], clock.now())
+        for at in range(40):
+            judged.lived.serve(QUESTIONS[0], RIGHT, visitor=f"e{at}", version=judged.active)
+        judged.lived.go_on(timedelta(minutes=5))
+        texts.record(["满88元包邮。"], clock.now())
+        promoted(judged)
+        serve(judged, NEW_RULE, 30, dislike=True)
+        judged.lived.audit()
+        done = judged.watch(judged.lived.round().number)
+        assert done.outcome == "" and done.figures["feedback"]["expected at most"] == 1.0, done.figures
+
+
 def test_the_first_version_falls_back_to_the_base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with judged_shop(tmp_path, monkeypatch, audit_share=1.0, a_cluster=100) as judged:
         versions = judged.lived.shop.versions

@@ -216,7 +216,7 @@ def test_ctrl_c_says_that_the_same_command_goes_on(shop: Path, tmp_path: Path) -
 
 _INTERRUPTED = """
 import signal, sys
-signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job has it ignored; a terminal's has not
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in a shell's background job
 from endcloud.assembly import Shop
 Shop.open = lambda *_: signal.raise_signal(signal.SIGINT)  # at the first thing that the command does
 from endcloud.cli.main import main

@@ -13,9 +13,9 @@ from endcloud.evolution.gate import (
     Judged,
     PartName,
     evidence_digest,
+    in_order_of_asking,
     judge,
     level,
-    sample,
     side_by_side,
 )
 from endcloud.types import Message
@@ -23,9 +23,9 @@ from endcloud.types import Message
 MARGIN, POOR = 0.02, 0.5
 
 
-def item(part: PartName, number: int, group: str = "") -> Item:
+def item(part: PartName, number: int, group: str = "", kind: str = "") -> Item:
     messages = (Message("user", f"{part} {number}"),)
-    return Item(f"{part}-{number}", part, group or f"group {number}", messages, "对的")
+    return Item(f"{kind}{part}-{number}", part, group or f"group {number}", messages, "对的")
 
 
 def judged(part: PartName, pairs: Sequence[tuple[float | None, float | None]], groups: int = 0) -> list[Judged]:
@@ -131,10 +131,17 @@ def test_a_candidate_that_is_no_better_is_seldom_promoted(clusters: int) -> None
     assert chance <= 0.08
 
 
-def test_the_sample_is_the_same_each_time_and_grows() -> None:
+def test_questions_are_asked_in_an_order_that_is_the_same_each_time() -> None:
     items = [item("golden", at) for at in range(50)]
-    assert sample(items, 10) == sample(list(reversed(items)), 20)[:10]
-    assert sample(items, 10) != items[:10]
+    assert in_order_of_asking(items) == in_order_of_asking(list(reversed(items)))
+    assert in_order_of_asking(items)[:10] != items[:10]
+
+
+def test_lessons_are_asked_by_turns_with_recorded_questions() -> None:
+    lessons = [item("golden", at, kind="lesson:") for at in range(3)]
+    items = [*(item("golden", at) for at in range(50)), *lessons]
+    asked = [one in lessons for one in in_order_of_asking(items)]
+    assert asked[:6] == [False, True] * 3 and not any(asked[6:])
 
 
 def test_the_digest_of_the_evidence_sees_a_changed_reference() -> None:

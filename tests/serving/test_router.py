@@ -15,6 +15,7 @@ from endcloud.privacy.masking import ConversationMasker
 from endcloud.serving.breaker import CircuitBreaker
 from endcloud.serving.confidence import Uncalibrated
 from endcloud.serving.events import Began, Event, Piece, Said
+from endcloud.serving.fair_share import FairShare
 from endcloud.serving.release import ForbiddenWords, Release, StatedFacts, Withheld
 from endcloud.serving.router import CloudRoute, EndRoute, NeedsPerson, Router, Talk
 from endcloud.testing.fixed_clock import FixedClock
@@ -41,6 +42,7 @@ class Routes:
         *,
         affordable: bool = True,
         held_back: int = 4,
+        an_hour: int = 100,
     ) -> None:
         self.clock = FixedClock()
         self.end = ScriptedModel(end, "end")
@@ -48,7 +50,7 @@ class Routes:
         self.breaker = CircuitBreaker(self.clock, failures=2, rest=30)
         self.router = Router(
             lambda: EndRoute(self.end, "v1", Uncalibrated(held_back, accept=0.5)),
-            CloudRoute(self.cloud, lambda: affordable, self.breaker, "uploads are off"),
+            CloudRoute(self.cloud, lambda: affordable, self.breaker, "uploads are off", FairShare(self.clock, an_hour)),
             CHECKS,
             self.clock,
         )
@@ -87,6 +89,14 @@ def test_an_unsure_one_is_silent_and_the_cloud_answers() -> None:
     assert "99" not in shown(events)
     assert routes.end.left == 1, "the end model was stopped after the tokens that were held back"
     assert routes.cloud is not None and routes.cloud.requests[0].purpose == "takeover"
+
+
+def test_who_had_the_cloud_often_enough_meets_caution_and_others_do_not() -> None:
+    routes = Routes({"": Line("满99元包邮", UNSURE)}, {"": "满59元包邮哦"}, an_hour=1)
+    [first], [second] = turns(routes.answer("满多少包邮")), turns(routes.answer("满多少包邮"))
+    assert first.route == "cloud" and second.cautious and "often enough for an hour" in second.reason
+    asyncio.run(routes.clock.sleep(3600))
+    assert turns(routes.answer("满多少包邮"))[0].route == "cloud"
 
 
 @pytest.mark.parametrize(

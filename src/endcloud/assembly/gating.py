@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from endcloud.assembly.stage_process import in_child
 from endcloud.errors import VersionError
 from endcloud.evolution import gate as gates
-from endcloud.evolution.gate import Item, Judged, PartName, Verdict, sample
+from endcloud.evolution.gate import Item, Judged, PartName, Verdict, in_order_of_asking
 from endcloud.evolution.quality import Answer, Quality, qualities
 from endcloud.evolution.round import Done
 from endcloud.rounds import Decision
@@ -146,7 +146,7 @@ class Comparison:
             "golden": evidence.golden_questions(evolution),
             "old": evidence.old_questions(evolution, learned),
         }
-        return cls(evolution, against, candidate, {name: sample(items, len(items)) for name, items in parts.items()})
+        return cls(evolution, against, candidate, {name: in_order_of_asking(items) for name, items in parts.items()})
 
     @property
     def digest(self) -> str:

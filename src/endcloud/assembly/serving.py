@@ -106,6 +106,7 @@ def cloud_route(shop: Shop, clock: Clock) -> CloudRoute:
     from endcloud.cloud.takeover import TakeOver
     from endcloud.privacy.masked_chat import MaskedChat
     from endcloud.serving.breaker import CircuitBreaker
+    from endcloud.serving.fair_share import FairShare
     from endcloud.serving.router import CloudRoute
     from endcloud.serving.withholding import WithholdingMasker
 
@@ -117,7 +118,9 @@ def cloud_route(shop: Shop, clock: Clock) -> CloudRoute:
     except (SettingsError, UsageError) as error:
         shop.progress.say(f"The cloud takes nothing over: {error}")
         return CloudRoute(None, lambda: False, breaker, "no cloud is set up")
-    return CloudRoute(MaskedChat(takeover, WithholdingMasker(shop.masker)), takeover.affordable, breaker)
+    share = FairShare(clock, shop.settings.serving.cloud_an_hour)
+    masked = MaskedChat(takeover, WithholdingMasker(shop.masker))
+    return CloudRoute(masked, takeover.affordable, breaker, share=share)
 
 
 def wording_of(shop: Shop) -> Wording:

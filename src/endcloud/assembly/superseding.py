@@ -1,19 +1,20 @@
 """A newer truth supersedes: an edit of policies.md, or a person's correction, retires what says otherwise.
 
 An edit is what lies between the rules as they were last recorded and policies.md as it is. What it has made untrue is
-retired; what is doubtful is asked of the cloud again, or waits for a reviewer; and some of the questions that the old
-rule answered are asked again, so that the new one is learned before customers meet the old. The new rules are recorded
-last, so that a worker that was killed does the same once more: all of it is rows by name, written once.
+retired; what is doubtful is asked of the cloud again, or waits for a reviewer. Old answers in which the new value can
+simply take the old one's place become lessons like that, some of the others are asked again: so the new rule is learned
+before customers meet the old. The new rules are recorded last, so that a worker that was killed does the same once
+more: all of it is rows by name, written once.
 """
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from hashlib import blake2b
-from typing import TYPE_CHECKING, Any
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
 
+from endcloud.assembly.edited_answers import asked_again, at_most, name_of, rewritten_answers
 from endcloud.assembly.lessons import ask
 from endcloud.assembly.recorded_answers import RecordedAnswer, recorded_answers
 from endcloud.errors import LockedError
@@ -64,14 +65,16 @@ class Edit:
 @dataclass
 class Outcome:
     """What an edit did: `retired` by name and reason, `kept` doubtful items that the cloud confirms, `waiting` ones
-    that a reviewer must look at, `taught` questions answered by the new rule, now lessons. `postponed` says that the
-    cloud could not be asked now: what is untrue is retired, the rest is done again by whoever comes next."""
+    that a reviewer must look at, `taught` questions answered by the new rule, now lessons, `rewritten` those of them
+    about which nobody was asked. `postponed` says that the cloud could not be asked now: what is untrue is retired, the
+    rest is done again by whoever comes next."""
 
     changes: list[Change] = field(default_factory=list)
     retired: list[Found] = field(default_factory=list)
     kept: int = 0
     waiting: int = 0
     taught: int = 0
+    rewritten: int = 0
     notes: list[str] = field(default_factory=list)
     postponed: bool = False
 
@@ -82,6 +85,7 @@ class Outcome:
             "confirmed by the cloud": self.kept,
             "waiting for a reviewer": self.waiting,
             "lessons on the new rules": self.taught,
+            "of them by the edit alone": self.rewritten,
         }
 
 
@@ -191,10 +195,13 @@ def reread(shop: Shop) -> None:
 def _carried_out(evolution: Evolution, edit: Edit, round: int) -> Outcome:
     # Asked with the old pairs, which are retired after: a teacher without any pair on a matter is a worse one; the
     # rules in its prompt win over them, and an answer that states what was taken back is refused.
-    concerned, asked = _by_root(edit), _asked_again(edit, evolution.settings.asked_again)
+    settings, concerned, rewritten = evolution.settings, _by_root(edit), {}
+    if settings.rewritten:
+        rewritten = rewritten_answers(edit)
+    asked = asked_again(edit, settings.asked_again, rewritten)
     already = evolution.retirements.items() & {one.item.id for one in edit.untrue}
     notes = ask(evolution, asked, reuse=False, still_shown=already)
-    labels = evolution.shop.labels.of(_name(root, edit.number) for root in concerned)
+    labels = evolution.shop.labels.of(name_of(root, edit.number) for root in concerned)
     if _unanswered(evolution.shop, asked, labels):
         _retire(evolution, edit.untrue, edit.by)
         notes.append(
@@ -204,12 +211,14 @@ def _carried_out(evolution: Evolution, edit: Edit, round: int) -> Outcome:
         return Outcome(edit.changes, list(edit.untrue), notes=notes, postponed=True)
     desk = _Settling(evolution, edit, round)
     for root, found in concerned.items():
-        desk.settle(found, labels.get(_name(root, edit.number)))
+        desk.settle(found, labels.get(name_of(root, edit.number)))
+    desk.learn(at_most(rewritten.values(), settings.rewritten))
     evolution.lessons.add(desk.lessons)
     _retire(evolution, desk.retired, edit.by)
     evolution.shop.__dict__.pop("teacher", None)  # it shows what is retired no more
     waiting = sum(lesson.reply == lesson.poor for lesson in desk.lessons)
-    return Outcome(edit.changes, desk.retired, desk.kept, waiting, len(desk.lessons) - waiting, notes)
+    by_edit = sum(lesson.origin == "edit" for lesson in desk.lessons)
+    return Outcome(edit.changes, desk.retired, desk.kept, waiting, len(desk.lessons) - waiting, by_edit, notes)
 
 
 def _unanswered(shop: Shop, asked: Sequence[Example], labels: Mapping[str, Label]) -> bool:
@@ -245,9 +254,18 @@ class _Settling:
         self.retired += gone
         unsure = [one for one in gone if one.finding == "doubtful"]
         if gone and reply:
-            self._teach(gone[0], reply)
+            self._teach(gone[0], reply, "pseudo")
         elif unsure:
-            self._teach(unsure[0], unsure[0].item.reply)
+            self._teach(unsure[0], unsure[0].item.reply, "pseudo")
+
+    def learn(self, rewritten: Iterable[tuple[Found, str]]) -> None:
+        """Old answers with the new value in them are lessons, where the rules as they are now agree."""
+        answered = {lesson.id for lesson in self.lessons}
+        for found, reply in rewritten:
+            answer = self._edit.answers[found.item.id]
+            new = f"lesson:{name_of(answer.root, self._edit.number)}" not in answered
+            if new and self._evolution.shop.policies.agree(answer.example.query, reply):
+                self._teach(found, reply, "edit")
 
     def _good(self, found: Found, label: Label | None) -> str:
         """The cloud's new answer, if it may be learned and says what holds now, not what the edit took back."""
@@ -261,9 +279,9 @@ class _Settling:
         beside = found.finding == "untrue" and not says_the_new(text, found.change)  # it answers another matter
         return "" if why or beside or stated_of_the_removed(text, found.change) else text
 
-    def _teach(self, found: Found, reply: str) -> None:
+    def _teach(self, found: Found, reply: str, origin: Literal["pseudo", "edit"]) -> None:
         answer, settings = self._edit.answers[found.item.id], self._evolution.settings
-        example, name = answer.example, f"lesson:{_name(answer.root, self._edit.number)}"
+        example, name = answer.example, f"lesson:{name_of(answer.root, self._edit.number)}"
         cluster = self._clusters.of(question_of(example.messages))
         unsure = reply == found.item.reply
         self.lessons.append(
@@ -277,7 +295,7 @@ class _Settling:
                 example.messages,
                 reply,
                 found.item.reply,
-                "pseudo",
+                origin,
                 (f"its old answer {found.reason}",),
                 "waiting" if unsure else approval_of(name, settings.approval, human=False),
                 self._round,
@@ -286,41 +304,12 @@ class _Settling:
         )
 
 
-def _asked_again(edit: Edit, most: int) -> list[Example]:
-    """The questions that the cloud is asked again: for each change up to `most`, doubtful ones first, then those to
-    which more than one answer gave the old rule, since a single one may have been beside the point, and with little
-    context before many words; the same ones each time."""
-    answers = Counter(edit.answers[one.item.id].root for one in edit.untrue)
-
-    def order(found: Found) -> tuple[int, int, bytes]:
-        answer = edit.answers[found.item.id]
-        drawn = blake2b(answer.root.encode(), digest_size=8).digest()
-        return -answers[answer.root], len(answer.example.messages), drawn
-
-    taken: dict[Change, int] = defaultdict(int)
-    asked: dict[str, Example] = {}
-    said: set[tuple[str, ...]] = set()
-    for found in (*edit.doubtful, *sorted(edit.untrue, key=order)):
-        answer = edit.answers[found.item.id]
-        words = tuple(message.content for message in answer.example.messages)
-        if taken[found.change] < most and answer.root not in asked and words not in said:
-            asked[answer.root] = replace(answer.example, id=_name(answer.root, edit.number), reply="")
-            taken[found.change] += 1
-            said.add(words)
-    return list(asked.values())
-
-
 def _by_root(edit: Edit) -> dict[str, list[Found]]:
     """What an edit concerns, by the question that it answers."""
     grouped: dict[str, list[Found]] = defaultdict(list)
     for found in (*edit.untrue, *edit.doubtful):
         grouped[edit.answers[found.item.id].root].append(found)
     return grouped
-
-
-def _name(root: str, number: int) -> str:
-    """What a question is called when it is asked again by the rules of this number."""
-    return f"{root}~{number}"
 
 
 def _retire(evolution: Evolution, found: Sequence[Found], by: str) -> None:

@@ -162,8 +162,15 @@ class LiveEvidence:
         return self._dissatisfied(self.replies)
 
     def before_them(self) -> tuple[int, int]:
-        """How many of how many customers were dissatisfied with the version before."""
-        earlier = [one for one in self._history.replies if _said_by(one, self.before) and one.at < self.since]
+        """How many of how many customers were dissatisfied with the version before, under the rules of today: what it
+        was worth before an edit says nothing of what it is worth now."""
+        edits = self.evolution.policy_texts.all()[1:]
+        edited = edits[-1].at if edits else None
+        earlier = [
+            one
+            for one in self._history.replies
+            if _said_by(one, self.before) and one.at < self.since and (edited is None or one.at >= edited)
+        ]
         found = self._dissatisfied(earlier)
         return round(sum(found)), len(found)
 

@@ -1,9 +1,10 @@
 """What a candidate learns: the new lessons, and enough of what was known before, so that nothing is forgotten.
 
-A model that learns only its mistakes forgets the rest. So with each lesson some old examples are learned again: half
-of them lessons of earlier rounds, which are the shop's newest words, the others from what it began with. Which ones is
-decided by a hash, so that the same lessons always bring the same replay, and more lessons only add to it. What a newer
-truth has retired is neither learned nor replayed.
+A model that learns only its mistakes forgets the rest. So with each lesson some old examples are learned again: up to
+half of them lessons of earlier rounds, which are the shop's newest words, the others from what it began with. Lessons
+are few beside those, so each comes several times: coming once, what an edit had taught was lost over the next rounds.
+Which ones are replayed is decided by a hash, so that the same lessons always bring the same replay, and more lessons
+only add to it. What a newer truth has retired is neither learned nor replayed.
 """
 
 from __future__ import annotations
@@ -13,6 +14,9 @@ from hashlib import sha256
 
 from endcloud.rounds import Lesson
 from endcloud.types import Example
+
+EARLIER_TIMES = 4
+"""How often a lesson of an earlier round comes in a pass in which each old example comes once."""
 
 _APPROVED = ("not needed", "approved")
 
@@ -27,10 +31,13 @@ def teachable(lessons: Iterable[Lesson], retired: Collection[str]) -> list[Lesso
 
 
 def replay(earlier: Sequence[Example], known: Sequence[Example], number: int, most: int = 1) -> list[Example]:
-    """`number` old examples to learn again: half of them `earlier` lessons, as far as there are so many, the rest
-    from what the end model began with (`known`). Where both together are too few, each comes up to `most` times."""
+    """`number` old examples to learn again: up to half of them `earlier` lessons, each as often as EARLIER_TIMES, the
+    rest from what the end model began with (`known`). Where both are too few, each comes up to `most` times."""
     recent = _drawn(earlier, max(number // 2, number - len(known)))
-    return ([*recent, *_drawn(known, number - len(recent))] * most)[: max(0, number)]
+    times = max(1, min(EARLIER_TIMES, most, number // 2 // max(1, len(recent))))
+    others = _drawn(known, number - times * len(recent))
+    again = [*[*recent, *others] * (most - times), *others * (times - 1)]  # each `most` times in all
+    return [*recent * times, *others, *again][: max(0, number)]
 
 
 def repeated(lessons: Sequence[Example], others: int, share: float, most: int) -> list[Example]:

@@ -13,6 +13,7 @@ import secrets
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
+from functools import partial
 from hashlib import sha256
 from typing import Literal
 
@@ -22,6 +23,7 @@ from endcloud.protocols import ChatModel, Clock, Masker
 from endcloud.serving.breaker import CircuitBreaker
 from endcloud.serving.confidence import Confidence
 from endcloud.serving.events import Event, Said
+from endcloud.serving.fair_share import FairShare
 from endcloud.serving.release import Check, Release
 from endcloud.serving.speaking import Judge, Promised, Relevance, Reply, Unfit, speak
 from endcloud.types import CAUTION, FROM_MEMORY, LOOKED_UP, LOOKUP, UNSURE_TWICE, Message, Request, Sampling, Turn
@@ -98,6 +100,11 @@ class Talk:
     whole: bool = False
 
     @property
+    def caller(self) -> str:
+        """Who asks: a known customer, else a conversation; empty for what is not kept."""
+        return self.query.by or self.query.conversation
+
+    @property
     def messages(self) -> tuple[Message, ...]:
         """The conversation as the end model reads it, behind what is recalled of earlier ones."""
         return _merged((*self.recalled, *self.before, self.query))
@@ -127,11 +134,14 @@ class CloudRoute:
     affordable: Callable[[], bool]
     breaker: CircuitBreaker
     closed_because: str = ""
+    share: FairShare | None = None
 
-    def skipped(self) -> str:
-        """Why the cloud cannot be asked now; empty where it can."""
+    def skipped(self, caller: str) -> str:
+        """Why the cloud cannot be asked for this caller now; empty where it can."""
         if self.model is None:
             return self.closed_because or "no cloud is set up"
+        if self.share is not None and self.share.spent(caller):
+            return "it has answered this customer often enough for an hour"
         if not self.affordable():
             return "the budget is spent"
         return "" if self.breaker.closed() else "the cloud has failed too often, its circuit is open"
@@ -192,7 +202,7 @@ class Router:
         if talk.told and not self.phrase_lookups:
             yield Said(self._as_told(talk))
             return
-        for route, why_not in ((self._end, None), (self._cloud, self.cloud.skipped)):
+        for route, why_not in ((self._end, None), (self._cloud, partial(self.cloud.skipped, talk.caller))):
             if talk.told and reasons:  # the end model could not say it; the shop's system already has
                 yield Said(self._as_told(talk))
                 return
@@ -220,7 +230,7 @@ class Router:
 
         Raises CloudError where it cannot be asked or has none to show; one that promises a person needs one.
         """
-        if skipped := self.cloud.skipped():
+        if skipped := self.cloud.skipped(talk.caller):
             raise CloudError(f"The cloud cannot be asked: {skipped}.")
         try:
             async with aclosing(self._cloud(talk, reason)) as events:
@@ -263,6 +273,8 @@ class Router:
 
     async def _cloud(self, talk: Talk, reason: str) -> AsyncGenerator[Event]:
         assert self.cloud.model is not None
+        if self.cloud.share is not None:
+            self.cloud.share.take(talk.caller)
         request = Request(talk.shareable, purpose="takeover", conversation=talk.query.id, sampling=talk.sampling)
         release = Release(self.checks, talk.sources, whole=talk.whole)
         reply = Reply(new_id("t"), talk.query, "cloud", self.cloud.model.name, release, self.clock, reason, talk.stops)
