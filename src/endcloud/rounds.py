@@ -8,7 +8,7 @@ truth has replaced: a retired item is taught, replayed and judged by no more, an
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Protocol
@@ -192,10 +192,10 @@ class TrainingWindow:
 class Rounds(Protocol):
     """The rounds of a shop: at most one is open, and one worker holds it."""
 
-    def begin(self, worker: str, parent: str, at: datetime, seconds: float) -> Round:
+    def begin(self, worker: str, parent: str, at: datetime, seconds: float, gone: Callable[[str], bool] = ...) -> Round:
         """Takes over the open round, or begins one; the lease runs for `seconds`.
 
-        Raises LockedError where another worker holds the open round and its lease has not run out.
+        Raises LockedError where another worker holds the open round, its lease has not run out, and it is not `gone`.
         """
         ...
 

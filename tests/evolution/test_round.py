@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +14,7 @@ import pytest
 from endcloud.cloud.retry import WallClock
 from endcloud.errors import LockedError, TrainingError
 from endcloud.evolution.round import Done, run
+from endcloud.evolution.worker import is_gone, own_name
 from endcloud.rounds import STAGES, Round
 from endcloud.store.database import Database, sqlite_url
 from endcloud.store.rounds import StoredRounds
@@ -81,3 +85,30 @@ def test_two_workers_never_run_the_same_round(rounds: StoredRounds) -> None:
     rounds.begin("other", "v1", clock.now(), 60)
     with pytest.raises(LockedError, match="'other'"):
         goes(rounds, Recorded())
+
+
+def test_a_killed_worker_of_this_machine_is_followed_at_once(rounds: StoredRounds) -> None:
+    """Its lease has not run out, and nobody will ever give it back."""
+    asked = [sys.executable, "-c", "from endcloud.evolution.worker import own_name; print(own_name()); input()"]
+    with subprocess.Popen(asked, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None
+        name = other.stdout.readline().strip()
+        rounds.begin(name, "v1", WallClock().now(), 60)
+        assert not is_gone(name)
+        with pytest.raises(LockedError, match="worked on by"):
+            goes(rounds, Recorded())
+        other.kill()
+        other.wait()
+    assert is_gone(name)
+    assert goes(rounds, Recorded(ends="promote")).number == 1
+
+
+@pytest.mark.parametrize("name", ["w", "", "elsewhere:1:2:abc", f"{socket.gethostname()}:one:2:abc"])
+def test_of_a_worker_elsewhere_nobody_can_tell(name: str) -> None:
+    assert not is_gone(name)
+
+
+def test_a_process_number_that_was_given_again_is_another_worker() -> None:
+    host, process, started, nonce = own_name().split(":")
+    assert not is_gone(f"{host}:{process}:{started}:{nonce}")
+    assert is_gone(f"{host}:{process}:{int(started) - 60}:{nonce}")

@@ -6,15 +6,13 @@ a child process of low priority unless `in_process` is set (the simulation sets 
 
 from __future__ import annotations
 
-import os
-import socket
 from dataclasses import dataclass, field
 from functools import cached_property
 from threading import Event
 from typing import TYPE_CHECKING
-from uuid import uuid4
 
 from endcloud.errors import EndcloudError, LockedError
+from endcloud.evolution.worker import own_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,7 +38,7 @@ class Evolution:
     shop: Shop
     clock: Clock
     in_process: bool = False
-    worker: str = field(default_factory=lambda: f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:6]}")
+    worker: str = field(default_factory=own_name)
 
     # -- the stages --------------------------------------------------------------------------------------------
 

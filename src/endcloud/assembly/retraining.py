@@ -22,6 +22,7 @@ from endcloud.errors import VersionError
 from endcloud.evolution import gate as gates
 from endcloud.evolution.replay import teachable
 from endcloud.evolution.round import LEASE_SECONDS, Done, run
+from endcloud.evolution.worker import is_gone
 from endcloud.rounds import Decision
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ def _end_open_round(evolution: Evolution) -> None:
     """A round that was left open goes on from a version that must go; what it found is looked at again in the next."""
     rounds, now = evolution.rounds.all(), evolution.clock.now()
     if rounds and rounds[-1].stage != "done":
-        held = evolution.rounds.begin(evolution.worker, rounds[-1].parent, now, LEASE_SECONDS)
+        held = evolution.rounds.begin(evolution.worker, rounds[-1].parent, now, LEASE_SECONDS, is_gone)
         reason = "A customer was forgotten, and the version that this round goes on from is trained again without them."
         evolution.rounds.end(held.number, evolution.worker, "undecided", reason, now, {})
 

@@ -14,6 +14,7 @@ from threading import Event, Thread
 from typing import Any, Protocol
 
 from endcloud.errors import EndcloudError, LockedError
+from endcloud.evolution.worker import is_gone
 from endcloud.protocols import Clock, Progress
 from endcloud.rounds import Outcome, Round, Rounds, Stage
 
@@ -70,7 +71,7 @@ def run(
     Raises LockedError where another worker holds the round. What else a stage raises leaves the round open at that
     stage, so that the same command goes on with it.
     """
-    round = rounds.begin(worker, parent(), clock.now(), LEASE_SECONDS)
+    round = rounds.begin(worker, parent(), clock.now(), LEASE_SECONDS, is_gone)
     progress.say(f"Round {round.number} goes on at the stage {round.stage!r}." if round.stage != "audit" else
                  f"Round {round.number} begins.")  # fmt: skip
     try:

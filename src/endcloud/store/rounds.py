@@ -6,7 +6,7 @@ lease in the same transaction, so a worker that slept too long can write nothing
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -28,10 +28,12 @@ class StoredRounds:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def begin(self, worker: str, parent: str, at: datetime, seconds: float) -> Round:
+    def begin(
+        self, worker: str, parent: str, at: datetime, seconds: float, gone: Callable[[str], bool] = lambda worker: False
+    ) -> Round:
         """Takes over the open round, or begins one; the lease runs for `seconds`.
 
-        Raises LockedError where another worker holds the open round and its lease has not run out.
+        Raises LockedError where another worker holds the open round, its lease has not run out, and it is not `gone`.
         """
         at = at.astimezone(UTC)
         lease = at + timedelta(seconds=seconds)
@@ -43,13 +45,14 @@ class StoredRounds:
                 row = _plain(Round(number, STAGES[0], at, parent, worker=worker, lease=lease))
                 connection.execute(insert(RoundRow), row)
                 return _round(connection, number)
-            if found.worker not in ("", worker) and found.lease is not None and found.lease > at:
+            held = found.worker not in ("", worker) and found.lease is not None and found.lease > at
+            if held and not gone(found.worker):
                 raise LockedError(
                     f"Round {found.number} is being worked on by {found.worker!r} (until {found.lease:%H:%M:%S} UTC, "
                     "unless it goes on); wait for it, or stop that worker first."
                 )
-            held = update(RoundRow).where(RoundRow.number == found.number).values(worker=worker, lease=lease)
-            connection.execute(held)
+            taken = update(RoundRow).where(RoundRow.number == found.number).values(worker=worker, lease=lease)
+            connection.execute(taken)
             return _round(connection, found.number)
 
         return self._database.write(begin)
