@@ -46,21 +46,12 @@ _PLATE = re.compile(
     r"[京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼]"
     r"[A-HJ-NP-Z][ ·•.-]?(?=(?:[A-HJ-NP-Z]{0,6}[0-9]){3})[A-HJ-NP-Z0-9]{5,6}(?![A-Za-z0-9])"
 )
-_COORDINATES = re.compile(
-    r"(?<![0-9.])-?[0-9]{1,3}\.[0-9]{4,12}[°NSEWnsew]{0,2} ?[,/ ] ?-?[0-9]{1,3}\.[0-9]{4,12}[°NSEWnsew]{0,2}(?![0-9])"
-)
-
 _SIGN = re.compile("[@#特A-Za-z]|[0-9][^0-9]{0,2}[0-9]")
 
 # What every code of a sort has: most messages have none of it, and are not read further.
 _DIGITS = re.compile("[0-9][^0-9]{0,2}[0-9]")
 _LETTER = re.compile("[A-Za-z]")
 _ORDER_SIGN = re.compile("[单递流包易]|order|track", re.IGNORECASE)
-_BIRTH_SIGN = re.compile("[生出]|birth|born|dob", re.IGNORECASE)
-_BIRTHDAY = re.compile(
-    r"(?:生日|出生(?:日期|年月)?|生于|(?i:date of birth|birth(?:day|date)|\bdob|\bborn))[^0-9\n]{0,6}"
-    r"(?P<date>[0-9]{2,4}[-./年 ][0-9]{1,2}[-./月 ][0-9]{1,4}日?|[0-9]{1,2}月[0-9]{1,2}[日号]?)"
-)
 
 
 def find(text: str, catalogue: frozenset[str]) -> list[Finding]:
@@ -74,14 +65,11 @@ def find(text: str, catalogue: frozenset[str]) -> list[Finding]:
         return found
     if _ORDER_SIGN.search(text):
         found += [Finding(_kind(match), *match.span("code")) for match in _ORDER_CODE.finditer(text)]
-    if _BIRTH_SIGN.search(text):
-        found += [Finding("生日", *match.span("date")) for match in _BIRTHDAY.finditer(text)]
     if _LETTER.search(text):
         for kind, pattern in (("运单", _PARCEL), ("证件", _PASSPORT), ("车牌", _PLATE)):
             found += [Finding(kind, *match.span()) for match in pattern.finditer(text) if match[0] not in catalogue]
         codes = _CREDIT_CODE.finditer(text)
         found += [Finding("信用代码", *code.span()) for code in codes if _is_credit_code(code[0])]
-    found += [Finding("坐标", *match.span()) for match in _COORDINATES.finditer(text)]
     return found
 
 

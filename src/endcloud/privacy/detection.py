@@ -1,8 +1,9 @@
 """Finds personal data in a text: the one detector that ingest, serving and upload share.
 
-The rules (`accounts`, `numbers`, `addresses`, `names`) read the text's view without disguises; what they find
-is cut out of the view, and they read again until nothing is found. So masked text never holds an item that
-this detector would still find, and reading a masked text again changes nothing.
+The rules (`births`, `coordinates`, `accounts`, `numbers`, `addresses`, `names`) read the text's view without
+disguises, in simplified characters; what they find is cut out of the view, and they read again until nothing is
+found. So masked text never holds an item that this detector would still find, and reading a masked text again
+changes nothing.
 """
 
 from __future__ import annotations
@@ -14,19 +15,20 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from types import MappingProxyType
 
-from endcloud.privacy import accounts, addresses, names, numbers, strictness
+from endcloud.privacy import accounts, addresses, births, coordinates, names, numbers, strictness
 from endcloud.privacy.finding import Finding, in_order, merge
 from endcloud.privacy.normalisation import view
 from endcloud.privacy.patterns import ShopPatterns
 from endcloud.privacy.placeholders import FORGED, OPENING, PLACEHOLDER
+from endcloud.privacy.simplified import simplified
 
 __all__ = ["Detector", "Finding"]
 
 _ROUNDS = 8  # readings before a text that keeps yielding findings is masked whole
 _REMEMBERED = 512  # texts whose findings are kept: system prompts and the turns of running conversations
 _MODULES = (
-    "accounts", "addresses", "detection", "finding", "names", "normalisation", "numbers", "patterns",
-    "placeholders", "strictness",
+    "accounts", "addresses", "births", "coordinates", "detection", "finding", "names", "normalisation", "numbers",
+    "patterns", "placeholders", "simplified", "strictness",
 )  # fmt: skip
 
 
@@ -102,15 +104,18 @@ class Detector:
         """One reading of `text` with `masked` cut out, in offsets of `text`."""
         seen = view(text, masked)
         candidates = list(self._own.find(seen.text)) if self.patterns else []
-        candidates += accounts.find(seen.text, self.catalogue_numbers)
-        candidates += numbers.find(seen.text, self.catalogue_numbers)
-        candidates += addresses.find(seen.text)
-        candidates += names.find(seen.text)
+        text = simplified(seen.text)
+        candidates += births.find(text)
+        candidates += coordinates.find(text)
+        candidates += accounts.find(text, self.catalogue_numbers)
+        candidates += numbers.find(text, self.catalogue_numbers)
+        candidates += addresses.find(text)
+        candidates += names.find(text)
         found = merge(candidates) if candidates else []
         if self.allowed:
             found = [one for one in found if seen.text[one.start : one.end] not in self.allowed]
         if self.strict:
-            found = merge([*found, *strictness.find(seen.text)])
+            found = merge([*found, *strictness.find(text)])
         return [Finding(one.kind, *seen.original(one.start, one.end)) for one in found]
 
 
