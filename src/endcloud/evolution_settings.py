@@ -13,7 +13,7 @@ class EvolutionSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     audit_share: float = Field(
-        0.03,
+        0.02,
         ge=0,
         le=1,
         description="Share of end replies that are compared with the cloud's, beside all that a customer disliked. More finds faults sooner and costs calls.",
@@ -34,12 +34,12 @@ class EvolutionSettings(BaseModel):
         description="Whether a reviewer looks at the cloud's labels before they are learned: never, at one in five, always.",
     )
     rewritten: int = Field(
-        20,
+        60,
         ge=0,
         description="Old answers learned again for each edited rule with the new value in the place of the old, where an edit only changed a number or a name; asks nobody. 0: none.",
     )
     asked_again: int = Field(
-        8,
+        4,
         ge=0,
         description="Questions asked of the cloud again for each edited rule: doubtful ones first, then what the old rule answered and cannot be rewritten, so that the new one is learned before customers meet the old. 0 asks none: a reviewer looks at what is doubtful.",
     )

@@ -83,14 +83,13 @@ def test_thirty_kills_lose_nothing(before: Path, tmp_path: Path) -> None:
             kills += 1
             stages[check(root, acknowledged)] += 1
             continue
-        told = json.loads(worker.stdout.read()) if worker.stdout else {}
         assert worker.returncode == 0, worker.stderr.read() if worker.stderr else ""
-        outcomes[told["outcome"]] += 1
+        outcomes[outcome_of_the_first(root)] += 1
         check(root, acknowledged)
         number, acknowledged, root = number + 1, [], tmp_path / str(number + 1)
         shutil.copytree(before, root)
-    _, last = seconds_of_a_round(root)
-    outcomes[str(last["outcome"])] += 1
+    seconds_of_a_round(root)
+    outcomes[outcome_of_the_first(root)] += 1
     check(root, acknowledged)
     print(f"{kills} kills, at {dict(stages)}; rounds ended {dict(outcomes)}")
     assert set(outcomes) == {undisturbed["outcome"]}, "a kill changed what a round came to"
@@ -103,6 +102,12 @@ def acknowledge(root: Path, number: int) -> str:
         said = Feedback(f"kept-{number}", "e-none", "c-none", "note", "customer", "k", datetime.now(UTC), None, "好")
         StoredFeedbacks(shop.database).add(said)
     return said.id
+
+
+def outcome_of_the_first(root: Path) -> str:
+    """A worker that is killed after its round has ended is followed by one that begins another round."""
+    with Shop.open(root, SilentProgress()) as shop:
+        return StoredRounds(shop.database).all()[0].outcome
 
 
 def check(root: Path, acknowledged: list[str]) -> str:

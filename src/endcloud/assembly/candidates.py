@@ -28,12 +28,12 @@ if TYPE_CHECKING:
     from endcloud.rounds import Lesson, Round
     from endcloud.types import AdapterVersion, Example, Split
 
-_FEWEST_TIMES, _MOST_TIMES = 8, 24
-_OCCURRENCES = 320
-"""How often a round that goes on from a version comes to each lesson: 8 times, and where there are few lessons up to 24
-times, until lessons were come to 320 times. What is replayed comes once, so that it is as different as can be: as many
-steps over the same few old examples cost 5 points of all others instead of 1, and fewer steps cost more than many
-(docs/evolution.md)."""
+_FEWEST_TIMES, _USUAL_TIMES, _MOST_TIMES = 4, 8, 24
+_FEW, _MANY = 320, 700
+"""How often a round that goes on from a version comes to each lesson: 8 times; up to 24 times where there are few, until
+lessons were come to 320 times; down to 4 times where there are many, as after an edit, until they were come to 700 times.
+What is replayed comes once, so that it is as different as can be: as many steps over the same few old examples cost 5
+points of all others instead of 1, and fewer steps cost more than many (docs/evolution.md)."""
 _RATE = 1 / 8
 """The share of the preset's rate at which a round goes on from a version: the whole rate, made for starting from the
 base, cost 19 points of what was known, an eighth of it 1 to 2, and the lessons are learned as well."""
@@ -55,7 +55,7 @@ class Material:
         taught = [lesson.example() for lesson in self.lessons]
         if self.parent:
             return [*taught * times(len(taught)), *self.replayed]
-        return [*repeated(taught, len(self.replayed), _SHARE_FROM_BASE, _FEWEST_TIMES), *self.replayed]
+        return [*repeated(taught, len(self.replayed), _SHARE_FROM_BASE, _USUAL_TIMES), *self.replayed]
 
 
 def train(evolution: Evolution, round: Round) -> Done:
@@ -92,7 +92,8 @@ def going_on(evolution: Evolution, parent: str, new: Sequence[Lesson], lessons: 
 
 def times(lessons: int) -> int:
     """How often a round comes to each of so many lessons."""
-    return max(_FEWEST_TIMES, min(_MOST_TIMES, ceil(_OCCURRENCES / max(1, lessons))))
+    wanted = max(ceil(_FEW / max(1, lessons)), min(_USUAL_TIMES, ceil(_MANY / max(1, lessons))))
+    return max(_FEWEST_TIMES, min(_MOST_TIMES, wanted))
 
 
 def _new(evolution: Evolution, round: Round) -> list[Lesson]:

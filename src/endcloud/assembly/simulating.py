@@ -42,18 +42,34 @@ class Simulation:
         return as_json(self.rows) | {"report": str(self.report)}
 
 
+CLOUD_SHARE = 0.06
+"""For what share of questions the owner lets the cloud take over, as calibrated before the first day."""
+
+
 def teach_shop(shop: Shop, dialogues: Path) -> str:
-    """Stages 1 to 3 and the promotion, each only where it was not done yet; returns the version in service."""
+    """Stages 1 to 3, the promotion and the calibration of the routes, each only where it was not done yet; returns the
+    version in service."""
     refuse_without_cloud(shop, "The simulation, in which a cloud model (a stand-in on this machine) teaches,")
     if not shop.directory.corpus.is_dir():
         shop.prepare([dialogues])
     if (active := shop.versions.active()) is not None:
+        _calibrate(shop, active)
         return active
     shop.teach()
     version = shop.train_version(TrainingChoice("lora"))
     shop.promote(version, "the first version of the simulation")
     shop.scorer.score_all(["包邮吗"], ["亲，包邮的哦"], ["亲，包邮的哦"])  # trained now, once, and copied to every arm
+    _calibrate(shop, version.digest)
     return version.digest
+
+
+def _calibrate(shop: Shop, version: str) -> None:
+    """As an owner does before the first customer comes: without it the threshold is a guess, and a costly one."""
+    from endcloud.assembly.escalation import calibration_path
+    from endcloud.assembly.route_calibration import Target, calibrate_routes
+
+    if not calibration_path(shop, version).exists():
+        calibrate_routes(shop, Target("cloud-share", CLOUD_SHARE), version=version)
 
 
 def simulate(shop: Shop, arms: Sequence[Arm], seeds: Sequence[int], schedule: Schedule, processes: int) -> Simulation:
@@ -62,7 +78,7 @@ def simulate(shop: Shop, arms: Sequence[Arm], seeds: Sequence[int], schedule: Sc
 
     root, progress = shop.directory.root, shop.progress
     shop.database.close()  # the copies must find the store whole
-    name = sha256(json.dumps([asdict(schedule), shop.versions.active()]).encode()).hexdigest()[:12]
+    name = sha256(json.dumps([asdict(schedule), shop.versions.active(), CLOUD_SHARE]).encode()).hexdigest()[:12]
     folder = shop.directory.results / f"simulation-{name}"
     wanted = [(arm, seed) for seed in seeds for arm in arms]
     missing = [one for one in wanted if not _kept(folder, *one).exists()]

@@ -47,7 +47,7 @@ def causes(
 
     First the sample (`share` of all) as far as it takes half of the round's `most`, then what customers said, the
     heavier and newer first, then the rest of the sample, then replies whose relevance is below `threshold`, lowest
-    first and no more of them in a `round` than of the sample. `known` are audits by reply; a reply that was compared
+    first and half as many in a `round` as of the sample. `known` are audits by reply; a reply that was compared
     before is left out.
     """
     mine = Counter(audit.cause for audit in known.values() if audit.round == round)
@@ -73,7 +73,7 @@ def causes(
         *((reply, SAMPLE) for reply in sample[:half]),
         *((reply, cause) for _, _, reply, cause in said),
         *((reply, SAMPLE) for reply in sample[half:]),
-        *((reply, LOW_RELEVANCE) for _, reply in low[: max(0, len(sample) + mine[SAMPLE] - mine[LOW_RELEVANCE])]),
+        *((reply, LOW_RELEVANCE) for _, reply in low[: max(0, (len(sample) + mine[SAMPLE]) // 2 - mine[LOW_RELEVANCE])]),
     ]
 
 

@@ -22,6 +22,7 @@ from endcloud.types import Message
 PartName = Literal["new", "golden", "old"]
 PARTS: tuple[PartName, ...] = ("new", "golden", "old")
 LEVEL = 0.95
+_FIRST_LOOK = 0.8
 FEWEST_CLUSTERS = 6
 """Fewer clusters give no verdict on the new: the bootstrap of five is as good as a coin's four heads."""
 LEAST_MENDED = 0.2
@@ -196,8 +197,10 @@ def _result(name: PartName, items: Sequence[Judged], looks: int, seed: int) -> P
 
 def level(looks: int) -> float:
     """The level of the interval on the new at the n-th look: over all looks at a candidate that is no better, the
-    chance that its lower end ever lies above 0 is at most 1 − LEVEL."""
-    return 1 - 2 * (1 - LEVEL) / (looks * (looks + 1))
+    chance that its lower end ever lies above 0 is at most 1 − LEVEL. Four fifths of that are for the first look, since
+    few candidates get a second: new lessons make a new candidate."""
+    chance = _FIRST_LOOK if looks == 1 else (1 - _FIRST_LOOK) / ((looks - 1) * looks)
+    return 1 - 2 * (1 - LEVEL) * chance
 
 
 def _clearly_below(part: PartResult, margin: float) -> bool:
