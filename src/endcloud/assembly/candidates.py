@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
 _FEWEST_TIMES, _USUAL_TIMES, _MOST_TIMES = 4, 8, 24
 _FEW, _MANY = 320, 700
-"""How often a round that goes on from a version comes to each lesson: 8 times; up to 24 times where there are few, until
-lessons were come to 320 times; down to 4 times where there are many, as after an edit, until they were come to 700 times.
+"""How often a round that goes on from a version comes to each lesson: 8 times; up to 24 times where there are few,
+until lessons were come to 320 times; down to 4 times where there are many, as after an edit, from 700 in all on.
 What is replayed comes once, so that it is as different as can be: as many steps over the same few old examples cost 5
 points of all others instead of 1, and fewer steps cost more than many (docs/evolution.md)."""
 _RATE = 1 / 8

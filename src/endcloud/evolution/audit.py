@@ -73,7 +73,10 @@ def causes(
         *((reply, SAMPLE) for reply in sample[:half]),
         *((reply, cause) for _, _, reply, cause in said),
         *((reply, SAMPLE) for reply in sample[half:]),
-        *((reply, LOW_RELEVANCE) for _, reply in low[: max(0, (len(sample) + mine[SAMPLE]) // 2 - mine[LOW_RELEVANCE])]),
+        *(
+            (reply, LOW_RELEVANCE)
+            for _, reply in low[: max(0, (len(sample) + mine[SAMPLE]) // 2 - mine[LOW_RELEVANCE])]
+        ),
     ]
 
 

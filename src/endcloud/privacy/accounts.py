@@ -13,31 +13,35 @@ from endcloud.privacy.finding import Finding
 
 # E-mail is looked for around its at sign, so that a long text without one costs nothing.
 _AT = re.compile(
-    r" {0,2}@ {0,2}| ?[(\[] ?(?i:at) ?[)\]] ?| (?i:at) (?=[A-Za-z0-9-]{1,40} ?(?:\.|(?i:dot)))|艾特"
+    r" {0,2}@ {0,2}|(?<=[a-z0-9])at(?=[A-Za-z0-9-]{1,40}点)"
+    r"| ?[(\[] ?(?i:at) ?[)\]] ?| (?i:at) (?=[A-Za-z0-9-]{1,40} ?(?:\.|(?i:dot)))|艾特"
     r"|#(?=[A-Za-z0-9-]{1,40}\.(?:com|cn|net))"
 )
-_AT_SIGN = re.compile("[@#特]|[aA][tT][ )\\]]")
+_AT_SIGN = re.compile("[@#特]|[aA][tT][ )\\]]|[a-z0-9]at[A-Za-z0-9-]{1,40}点")
 _LOCAL = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._%+-"
 _DOMAIN = re.compile(
     r"(?:[A-Za-z0-9-]{1,63} {0,1}(?:\.|点| dot |\(dot\)) {0,1}){1,6}(?:[A-Za-z]{2,24})(?![A-Za-z0-9-])", re.IGNORECASE
 )
 
 _CUED = re.compile(
-    r"(?:(?P<微信>微信号?|威信|薇信|[vV]信|加[vV]|(?i:(?<![a-z])(?:vx|wx|wechat)))"
-    r"|(?P<支付宝>支付宝账?帐?号?|(?i:alipay))"
-    r"|(?P<QQ>[qQ]{2}号?|扣扣号?))"
-    r"(?:账号|帐号|号|号码|(?i: ?id| account))?[ ]{0,2}(?P<is>是|为|叫|:|=|(?i:is))?[ ]{0,2}"
+    r"(?:(?P<微信>[微威薇维徽]信号?|[vV]信|加[vV]|(?i:(?<![a-z])(?:vx|wx|wechat)))"
+    r"|(?P<支付宝>[支知]付[宝保](?:[账帐]号)?|支付(?i:bao)|(?i:(?<![a-z])zfb)|(?i:alipay))"
+    r"|(?P<QQ>[qQ] ?[qQ]号?|[扣抠蔻]{2}号?|[qQ]号|企鹅号?))"
+    r"(?:账号|帐号|号|号码|(?i: ?id| account))?[ ]{0,2}(?:联系|上|吗|搜|加我?)?[ ,:]{0,2}"
+    r"(?P<is>是|为|叫|:|=|(?i:is))?[ ]{0,2}"
     # After "is" any name of six characters or more; else one with a digit or mark in it, not a plain word.
-    r"(?P<account>[A-Za-z](?(is)|(?=[A-Za-z_-]{0,18}[0-9_-]))[A-Za-z0-9_-]{5,19})(?![A-Za-z0-9_@.-])"
+    r"(?P<account>[A-Za-z](?(is)|(?=[A-Za-z_-]{0,18}[0-9_-]))[A-Za-z0-9_-]{5,23})(?![A-Za-z0-9_@.-])"
 )
-_CUED_SIGN = re.compile("[微威薇信宝扣vVwWqQ加]|[aA]lipay")
+_CUED_SIGN = re.compile("[信宝保扣抠蔻鹅vVwWqQ加]|alipay|bao|zfb", re.IGNORECASE)
 _ORDER_CODE = re.compile(
     r"(?:(?P<运单>快递单?号?|运单号?|物流单?号?|包裹号?|(?i:tracking)(?i: ?(?:number|no\.?|id))?)"
     r"|(?P<订单>订单(?:编?号|号码)?|单号|交易号|流水号|(?i:(?<![a-z])order)(?i: ?(?:number|no\.?|id))?))"
     r"[ ]{0,2}(?:是|为|:|=|#|(?i:is))?[ #]{0,2}"
     r"(?P<code>(?=[A-Za-z0-9-]{0,24}[0-9]{3})[A-Za-z0-9](?:[A-Za-z0-9-]{4,30})[A-Za-z0-9])(?![A-Za-z0-9])"
 )
-_PARCEL = re.compile(r"(?<![A-Za-z0-9])(?:[A-Z]{1,4}[0-9]{10,20}|[A-Z]{2}[0-9]{9}[A-Z]{2})(?![A-Za-z0-9])")
+_PARCEL = re.compile(
+    r"(?<![A-Za-z0-9])(?!SKU|EAN|ISBN)(?:[A-Z]{1,4}[0-9]{10,20}|[A-Z]{2}[0-9]{9}[A-Z]{2})(?![A-Za-z0-9])"
+)
 _PASSPORT = re.compile(r"(?<![A-Za-z0-9])(?:[EGDSPHMegdsphm][0-9]{8}|[Ee][A-Za-z][0-9]{7})(?![A-Za-z0-9])")
 _CREDIT_CODE = re.compile(
     r"(?<![A-Za-z0-9])(?=[0-9]{2,16}[A-Z])[0-9A-HJ-NPQRTUWXY]{2}[0-9]{6}[0-9A-HJ-NPQRTUWXY]{10}(?![A-Za-z0-9])"

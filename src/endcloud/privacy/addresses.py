@@ -26,24 +26,26 @@ _PLACE = (
     f"{_ESTATE}|苑|庭|名邸|府邸|国际|中心|写字楼|商务楼|工业园|产业园|科技园|园区|校区|学院|大学|号院"
     "|城|湾|府|园|村|庄|里|郡|墅"
 )
-_DOOR = "号楼|号院|号|弄|栋|幢|座|单元|室|楼|层|房|户|期|区|组|队|门"
-_HOUSE = "号楼|号院|栋|幢|座|单元|室|期|门"
+_DOOR = "号宿舍楼|宿舍楼|号公寓|号楼|号院|号|弄|栋|幢|座|单元|室|楼|层|房|户|期|区|组|队|门"
+_HOUSE = "号宿舍楼|宿舍楼|号公寓|号楼|号院|栋|幢|座|单元|室|期|门"
 
 # A numbered street (文三路138号) or compound (金色家园3栋, 金色家园3-2-501), or a house and flat on their own
 # (3栋2单元501).
 _NUMBERED = re.compile(
-    rf"(?:{_STREET}) ?{_NUMBER} ?(?:{_DOOR})"
-    rf"|(?:{_PLACE}) ?{_NUMBER} ?(?:{_HOUSE})"
+    rf"(?:{_STREET}) {{0,2}}{_NUMBER} {{0,2}}(?:{_DOOR})"
+    rf"|(?:{_PLACE}) {{0,2}}{_NUMBER} {{0,2}}(?:{_HOUSE})"
     rf"|(?:{_ESTATE}) ?[0-9]{{1,3}}-[0-9]{{1,4}}(?:-[0-9]{{1,4}})?(?![0-9])"
-    rf"|(?<![0-9A-Za-z]){_NUMBER} ?(?:号楼|栋|幢|座) ?(?:{_NUMBER} ?单元 ?)?(?:{_NUMBER} ?(?:层|楼) ?)?"
-    rf"{_FLAT} ?[室号房]?"
-    rf"|(?<![0-9A-Za-z]){_NUMBER} ?单元 ?{_FLAT} ?[室号房]?"
+    rf"|(?<![0-9A-Za-z]){_NUMBER} {{0,2}}(?:号宿舍楼|宿舍楼|号公寓|号楼|栋|幢|座) {{0,2}}"
+    rf"(?:{_NUMBER} ?单元 ?)?(?:{_NUMBER} {{0,2}}(?:层|楼) ?)?"
+    rf"{_FLAT} {{0,2}}[室号房]?"
+    rf"|(?<![0-9A-Za-z]){_NUMBER} ?单元 {{0,2}}{_FLAT} {{0,2}}[室号房]?"
 )
 _NAMED = re.compile(f"{_STREET}|{_PLACE}")
 # What may follow: a named compound that is numbered in its turn, a door, a flat, a building's name.
 _MORE = re.compile(
-    rf"(?:[ ,、-]? ?{_NAME}{{0,8}}?(?:{_PLACE})(?= ?{_NUMBER} ?(?:{_HOUSE})))?[ ,-]?{_NUMBER} ?(?:{_DOOR})"
-    rf"|[ -]?{_FLAT}(?![元块件])(?: ?室)?"
+    rf"(?:[ ,、-]? {{0,2}}{_NAME}{{0,8}}?(?:{_PLACE})(?= {{0,2}}{_NUMBER} {{0,2}}(?:{_HOUSE})))?"
+    rf"[ ,-]{{0,2}}{_NUMBER} {{0,2}}(?:{_DOOR})"
+    rf"|[ -]{{0,2}}{_FLAT}(?![元块件])(?: {{0,2}}室)?"
     rf"|[ ,]?{_NAME}{{2,8}}?(?:{_ESTATE}|中心|大学|学院|写字楼)"
 )
 _CUE = re.compile(
@@ -69,7 +71,7 @@ _ENGLISH = re.compile(
 )
 # Every address has one of these: most messages have none, and are not read further.
 _DOOR_SIGN = re.compile(
-    r"[0-9A-Za-z一二三四五六七八九十百零〇甲乙丙丁东西南北] ?(?:[号弄栋幢座室楼层房户期区组队门]|单元)|[0-9]-[0-9]"
+    r"[0-9A-Za-z一二三四五六七八九十百零〇甲乙丙丁东西南北] {0,2}(?:[号弄栋幢座室楼层房户期区组队门]|单元)|[0-9]-[0-9]"
 )
 _CUE_SIGN = re.compile("[址住寄送发]")
 _ENGLISH_SIGN = re.compile("[0-9][A-Za-z]? [A-Za-z0-9]|[Xx] [0-9]")
@@ -121,7 +123,7 @@ def _name_start(text: str, end: int) -> int:
 def _is_name(text: str, at: int) -> bool:
     letter = text[at]
     if letter == "区":
-        return text[at - 1 : at] in tuple("小社园校")
+        return text[at - 1 : at] in tuple("小社园校东西南北")
     return letter not in _BEFORE and ("一" <= letter <= "鿿" or (letter.isascii() and letter.isalpha()))
 
 

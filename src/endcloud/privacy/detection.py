@@ -1,6 +1,6 @@
 """Finds personal data in a text: the one detector that ingest, serving and upload share.
 
-The rules (`births`, `coordinates`, `accounts`, `numbers`, `addresses`, `names`) read the text's view without
+The rules (`births`, `coordinates`, `accounts`, `codes`, `numbers`, `addresses`, `names`) read the text's view without
 disguises, in simplified characters; what they find is cut out of the view, and they read again until nothing is
 found. So masked text never holds an item that this detector would still find, and reading a masked text again
 changes nothing.
@@ -15,7 +15,7 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from types import MappingProxyType
 
-from endcloud.privacy import accounts, addresses, births, coordinates, names, numbers, strictness
+from endcloud.privacy import accounts, addresses, births, codes, coordinates, names, numbers, strictness
 from endcloud.privacy.finding import Finding, in_order, merge
 from endcloud.privacy.normalisation import view
 from endcloud.privacy.patterns import ShopPatterns
@@ -27,8 +27,9 @@ __all__ = ["Detector", "Finding"]
 _ROUNDS = 8  # readings before a text that keeps yielding findings is masked whole
 _REMEMBERED = 512  # texts whose findings are kept: system prompts and the turns of running conversations
 _MODULES = (
-    "accounts", "addresses", "births", "coordinates", "detection", "finding", "names", "normalisation", "numbers",
-    "patterns", "placeholders", "simplified", "strictness",
+    "accounts", "addresses", "births", "codes", "coordinates", "detection", "finding", "names", "normalisation",
+    "numbers",
+    "patterns", "placeholders", "simplified", "split_values", "strictness",
 )  # fmt: skip
 
 
@@ -108,6 +109,7 @@ class Detector:
         candidates += births.find(text)
         candidates += coordinates.find(text)
         candidates += accounts.find(text, self.catalogue_numbers)
+        candidates += codes.find(text)
         candidates += numbers.find(text, self.catalogue_numbers)
         candidates += addresses.find(text)
         candidates += names.find(text)

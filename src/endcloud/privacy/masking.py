@@ -24,6 +24,7 @@ from endcloud.privacy.detection import Detector
 from endcloud.privacy.finding import Finding, in_order
 from endcloud.privacy.normalisation import view
 from endcloud.privacy.placeholders import FORGED, KINDS, OPENING, PLACEHOLDER, canonical, number_of, read, write
+from endcloud.privacy.split_values import split_values
 from endcloud.types import Message
 
 #: The kinds of corpus marks that stand for personal values, and the kind their placeholders get.
@@ -244,17 +245,32 @@ def _split(texts: Sequence[str], roles: Sequence[str], found: Sequence[Sequence[
     """The parts of numbers that were written in two messages, in what is not masked already."""
     if len(texts) < 2:
         return []
-    return numbers.split_numbers([_crossed_out(*pair) for pair in zip(texts, found, strict=True)], roles)
+    masked = [_masked(*pair) for pair in zip(texts, found, strict=True)]
+    parts = numbers.split_numbers([_crossed_out(*pair) for pair in zip(texts, masked, strict=True)], roles)
+    taken = {(part.text, part.finding.start) for part in parts}
+    more = split_values(texts, masked, roles, [in_order(some) for some in found])
+    return [*parts, *(part for part in more if (part.text, part.finding.start) not in taken)]
 
 
-def _crossed_out(text: str, found: Sequence[Finding]) -> str:
-    """`text` with what is masked already crossed out, every other character in its place."""
+def _masked(text: str, found: Sequence[Finding]) -> list[tuple[int, int]]:
+    """The spans of `text` that are masked already, sorted and apart."""
     spans = [(finding.start, finding.end) for finding in found]
     if OPENING.search(text):
         spans += [mark.span() for mark in PLACEHOLDER.finditer(text)]
-    if not spans:
+    apart: list[tuple[int, int]] = []
+    for start, end in sorted(spans):
+        if apart and start < apart[-1][1]:
+            apart[-1] = (apart[-1][0], max(end, apart[-1][1]))
+        else:
+            apart.append((start, end))
+    return apart
+
+
+def _crossed_out(text: str, masked: Sequence[tuple[int, int]]) -> str:
+    """`text` with what is masked already crossed out, every other character in its place."""
+    if not masked:
         return text
     letters = list(text)
-    for start, end in spans:
+    for start, end in masked:
         letters[start:end] = numbers.CROSSED_OUT * (end - start)
     return "".join(letters)

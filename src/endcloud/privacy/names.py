@@ -52,10 +52,12 @@ _TITLE = re.compile("先生|女士|小姐|太太|夫人|老师|师傅|经理|总
 _BOUNDARY = frozenset("是叫找给和跟与姓名由让问对为帮请的了系派,，。.!！?？: \n\t、;；(（[\x00\x01")
 
 _CUE = re.compile(
-    r"(?:(?:我|本人|他|她|孩子|老公|老婆)(?:的?名字)?叫做?|(?:姓名|名字|真名)(?:是|叫|为)?"
-    r"|(?:收件|收货|联系|签收|寄件|发件|取件|购买|持卡|开户)人(?:姓名)?(?:是|为|叫|改成|改为|换成)?"
-    r"|户名|机主|称呼我|本人(?=[:是]))[ ]{0,2}[:=]?[ ]{0,2}"
+    r"(?:(?:我|本人|他|她|孩子|老公|老婆)(?:的?名字)?叫做?|(?:姓名|名字|真名)(?:是|叫|为|写|填|改成|改为|换成)?"
+    r"|(?:收件|收货|联系|签收|寄件|发件|取件|购买|持卡|开户)人(?:姓名)?(?:是|为|叫|写|填|改成|改为|换成)?"
+    r"|户名|机主|称呼我|本人(?=[:是])|本人(?=[一-鿿] {0,2}[一-鿿](?: {0,2}[一-鿿]){0,2}[,，]))[ ]{0,2}[:=]?[ ]{0,2}"
 )
+# Characters of a name with spaces between them: only up to a mark, the end, or another word after a space.
+_SPACED = re.compile(rf"[{_HANZI}](?: {{1,2}}[{_HANZI}]){{1,3}}(?=[^{_HANZI}]|$|对|吗|收)")
 # "我是王小明": only where nothing but a name follows up to the next mark.
 _SELF = re.compile(rf"(?:我|这里|这边|本人)(?:就)?是(?=[{_HANZI}]{{2,4}}(?:[^{_HANZI}]|$))")
 # Characters that end a name rather than belong to it.
@@ -71,6 +73,12 @@ _ENGLISH_NAME = re.compile(r"[A-Za-z][A-Za-z'’-]{1,20}(?: [A-Za-z]\.)?(?: [A-Z
 _WORD = r"[A-Z][A-Za-z'’-]{1,20}"
 _ENGLISH_TITLE = re.compile(rf"\b(?:Mr|Mrs|Ms|Miss|Dr|Mx)\.? (?P<name>{_WORD}(?: {_WORD}){{0,2}})")
 _ENGLISH_SELF = re.compile(r"\b(?:I'm|I am|[Tt]his is) (?P<name>[A-Z][a-z'’-]{1,20} [A-Z][a-z'’-]{1,20})\b")
+# Where an account or a parcel is said to be somebody's: two words with capitals.
+_ENGLISH_FOR = re.compile(
+    r"\b(?:pulled up for|account for|(?:ship|send|deliver)(?:ped|ed)? (?:it |this |that |the \w{2,12} )?to"
+    r"|addressed to|belongs to|under the name(?: of)?) (?P<name>[A-Z][a-z'’-]{1,20} [A-Z][A-Za-z'’-]{1,20}"
+    r"(?=[,.!?;]|$| at\b| and\b)|[a-z][a-z'’-]{1,20} [a-z][a-z'’-]{1,20}(?=, ?[0-9]))"
+)
 _ENGLISH_SIGN = re.compile(r"[A-Z][a-z']|name", re.IGNORECASE).search
 _ENGLISH_STOP = re.compile(
     r"and|i|my|the|a|an|is|but|on|in|for|to|not|with|from|it|its|so|can|could|please|he|she|they|we|you|your|of|"
@@ -99,6 +107,10 @@ def _after_cue(text: str, pattern: re.Pattern[str]) -> Iterator[Finding]:
     for cue in pattern.finditer(text):
         start = cue.end()
         surname = _SURNAME.match(text, start)
+        spaced = _SPACED.match(text, start) if surname and pattern is _CUE else None
+        if spaced:
+            yield Finding("姓名", *spaced.span())
+            continue
         given = _GIVEN.match(text, surname.end()) if surname else None
         if given is None or _NO_NAME.match(text, start):
             continue
@@ -142,6 +154,6 @@ def _english(text: str) -> Iterator[Finding]:
             kept += 1
         if kept:
             yield Finding("姓名", cue.end(), cue.end() + len(" ".join(words[:kept])))
-    for pattern in (_ENGLISH_TITLE, _ENGLISH_SELF):
+    for pattern in (_ENGLISH_TITLE, _ENGLISH_SELF, _ENGLISH_FOR):
         for match in pattern.finditer(text):
             yield Finding("姓名", *match.span("name"))

@@ -25,9 +25,11 @@ from endcloud.privacy.normalisation import view
 _SEPARATOR = r"[^\w\x00\x01]|_"
 _CHINESE = "〇零一二三四五六七八九壹贰叁肆伍陆柒捌玖幺"
 _SOUNDS = {
-    "0": "洞灵林铃oO", "1": "腰妖么易依医衣lI", "2": "两尔儿而", "3": "散伞山", "4": "似寺死思", "5": "吾午舞无",
-    "6": "流溜留", "7": "拐奇器骑", "8": "吧爸巴拔", "9": "勾就酒久",
+    "0": "洞灵玲铃林令oO", "1": "腰妖么易依医衣lI", "2": "两尔儿而", "3": "散伞山", "4": "似寺死思斯司",
+    "5": "吾午舞无武吴", "6": "流溜留刘柳", "7": "拐奇器骑起其期妻", "8": "吧爸巴拔扒", "9": "勾就酒久",
 }  # fmt: skip
+DIGIT_WORDS = _CHINESE + "".join(sound for sounds in _SOUNDS.values() for sound in sounds if not sound.isascii())
+"""Every Chinese character that is read as a digit."""
 _DIGITS = str.maketrans(_CHINESE, "001234567891234567891")
 _SPOKEN = _DIGITS | {ord(sound): digit for digit, sounds in _SOUNDS.items() for sound in sounds}
 
@@ -41,6 +43,7 @@ _ANY_RUN = _runs(f"0-9{_CHINESE}{''.join(_SOUNDS.values())}", 5)
 _PLAIN_RUN = _runs("0-9", 5)
 _CHINESE_RUN = _runs(f"0-9{_CHINESE}", 7)
 _SPOKEN_RUN = _runs(f"0-9{_CHINESE}{''.join(_SOUNDS.values())}", 11)
+_SPOKEN_PIECE = re.compile(f"[0-9{_CHINESE}{''.join(_SOUNDS.values())}]{{5,}}+")
 _SOUND = re.compile(f"[{''.join(_SOUNDS.values())}]")
 _GROUP = re.compile(r"[0-9]+")
 _IS_SEPARATOR = re.compile(_SEPARATOR).match
@@ -63,9 +66,9 @@ _CUE = re.compile(
     r"|(?<![A-Za-z])(?:S[\W_]?F|Y[\W_]?T|J[\W_]?T|J[\W_]?D|Z[\W_]?T[\W_]?O|S[\W_]?T[\W_]?O|E[\W_]?M[\W_]?S)(?![A-Za-z]))"
     r"|(?P<订单>订单|定单|单号|交易号|流水号|售后单|(?i:\border))"
     r"|(?P<身份证号>身份证|证件)"
-    r"|(?P<支付宝>支付宝(?:[账帐]号)?|(?i:alipay))"
-    r"|(?P<微信>(?:微信|威信|薇信|[vV]信)(?:[账帐]号)?|(?i:\bvx|\bwx|wechat))"
-    r"|(?P<QQ>(?:[qQ]{2}|加[qQ]|扣扣|企鹅)(?:[账帐]号)?)"
+    r"|(?P<支付宝>(?:[支知]付[宝保]|支付(?i:bao)|(?i:\bzfb))(?:[账帐]号)?|(?i:alipay))"
+    r"|(?P<微信>(?:[微威薇维徽]信|[vV]信)(?:[账帐]号)?|(?i:\bvx|\bwx|wechat))"
+    r"|(?P<QQ>(?:[qQ] ?[qQ]|加[qQ]|[扣抠蔻]{2}|企鹅号?|[qQ]号)(?:[账帐]号)?)"
     r"|(?P<银行卡>卡号|银行卡|信用卡|储蓄卡|[账帐]号|(?i:\bcard|\baccount))"
     r"|(?P<电话>电话|手机|座机|联系|致电|热线|(?i:\btel|phone|\bcall|mobile|\bfax))"
     r"|(?P<生日>生日|出生|(?i:birth|\bdob))"
@@ -84,6 +87,7 @@ _IN_PIECES = frozenset(("银行卡", "身份证号", "电话", "QQ"))  # kinds w
 
 _MOBILE = re.compile(r"(?:00)?(?:86)?1[3-9][0-9]{9}")
 _LANDLINE = re.compile(r"(?:(?:00)?860?|0)(?:10|2[0-9]|[3-9][0-9]{2})[2-9][0-9]{6,7}|[48]00[0-9]{7}")
+_BRITISH_MOBILE = re.compile(r"07[0-9]{9}")
 _NORTH_AMERICA = re.compile(r"1?[2-9][0-9]{2}[2-9][0-9]{6}")
 _CARD = re.compile(r"(?:62|60|9[0-9]|4|5[0-9]|3[04-9]|2[2-7])[0-9]{11,17}")
 _NEARLY_DIGIT = re.compile(rf"[\d{_CHINESE}\u2460-\u2473\u20e3\ufe0f]")
@@ -107,7 +111,7 @@ def find(text: str, catalogue: frozenset[str]) -> list[Finding]:
             found += _judge(quiet, run.start(), run.group(), catalogue)
     if found:
         return found
-    found = _homophones(quiet)
+    found = _homophones(quiet, catalogue)
     if not found:
         for run in _CHINESE_RUN.finditer(quiet):
             found += _judge(quiet, run.start(), run.group().translate(_DIGITS), catalogue)
@@ -169,9 +173,22 @@ def _split_kind(tail: str, head: str) -> str | None:
     return "银行卡" if 13 <= len(whole) <= 19 and _CARD.fullmatch(whole) and has_luhn(whole) else None
 
 
-def _homophones(text: str) -> list[Finding]:
-    """Mobile numbers written in characters that sound like digits."""
+def _homophones(text: str, catalogue: frozenset[str]) -> list[Finding]:
+    """Numbers written in characters that sound like digits: what is a number in one piece, and mobiles in several.
+
+    The characters are everyday words, so a piece counts from nine of them on, or from five after a cue.
+    """
     found = []
+    for piece in _SPOKEN_PIECE.finditer(text):
+        if _SOUND.search(piece[0]) and (len(piece[0]) >= 9 or _cue(text, piece.start())):
+            digits, start = piece[0].translate(_SPOKEN), max(0, piece.start() - 2 * _NEAR)
+            near = text[start : piece.start()] + digits + text[piece.end() : piece.end() + _NEAR]  # no copy of it all
+            found += [
+                Finding(one.kind, one.start + start, one.end + start)
+                for one in _judge(near, piece.start() - start, digits, catalogue)
+            ]
+    if found:
+        return found
     for run in _SPOKEN_RUN.finditer(text):
         letters = run.group()
         places = [at for at, letter in enumerate(letters) if not _IS_SEPARATOR(letter)]
@@ -247,6 +264,8 @@ def _kind(text: str, offset: int, groups: Sequence[re.Match[str]], digits: str, 
             return cue
     if 10 <= size <= 15 and (_MOBILE.fullmatch(digits) or _LANDLINE.fullmatch(digits)):
         return cue if cue in ("微信", "支付宝", "订单", "运单") else "电话"
+    if size == 11 and _BRITISH_MOBILE.fullmatch(digits):
+        return "电话"
     if 8 <= size <= 15 and text[offset + groups[0].start() - 1 : offset + groups[0].start()] == "+":
         return "电话" if is_international(digits) else None
     if not whole and _pieces(groups) in ((3, 3, 4), (1, 3, 3, 4)) and _NORTH_AMERICA.fullmatch(digits):
@@ -255,11 +274,20 @@ def _kind(text: str, offset: int, groups: Sequence[re.Match[str]], digits: str, 
         return "证件"
     if 13 <= size <= 19 and _CARD.fullmatch(digits) and has_luhn(digits):
         return "银行卡"
-    return None
+    return "号码" if size >= 10 and _in_fours(groups) else None
 
 
 def _pieces(groups: Sequence[re.Match[str]]) -> tuple[int, ...]:
     return tuple(len(group.group()) for group in groups)
+
+
+def _in_fours(groups: Sequence[re.Match[str]]) -> bool:
+    """Whether a number is written as on a card, in fours with a rest; a list of years is none, nor one of prices."""
+    sizes = _pieces(groups)
+    fours = len(sizes) >= 3 and set(sizes[:-1]) == {4} and sizes[-1] <= 4
+    years = all(group[0][:2] in ("19", "20") for group in groups)
+    prices = all(group[0][-1] in "09" for group in groups)
+    return fours and not years and not prices
 
 
 def _single_digits(groups: Sequence[re.Match[str]], first: int) -> int:

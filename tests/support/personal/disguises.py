@@ -136,6 +136,10 @@ def zero_width(value: Value, chosen: Random) -> tuple[str, ...]:
 
 def two_messages(value: Value, chosen: Random) -> tuple[str, ...] | None:
     """Cut where people break off: between groups, or in the midst of one; each part has two signs or more."""
+    words = value.text.split(" ")
+    if len(words) > 2 and value.text.isascii() and any(sign.isalpha() for sign in value.text):
+        cut = chosen.randrange(1, len(words))  # an English address breaks off between words, and keeps its spaces
+        return " ".join(words[:cut]), " ".join(words[cut:])
     joined = "".join(value.groups)
     ends = [sum(map(len, value.groups[:at])) for at in range(1, len(value.groups))]
     cuts = [end for end in ends if 2 <= end <= len(joined) - 2]
