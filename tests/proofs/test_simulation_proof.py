@@ -22,7 +22,7 @@ def test_evolution_follows_the_owner_and_no_attacker(tmp_path: Path) -> None:
     assert still["changed"] == 0, "the old version cannot know the new rules"
     assert evolved["promoted"] >= 1
     assert evolved["changed"] >= 0.75
-    assert evolved["lost"] <= 0.05  # 80 questions: five points are four of them
+    assert evolved["lost"] <= 0.05 + 1e-9  # 80 questions: five points are four of them
     (row,) = (row for row in found["rows"] if row["arm"] == "with replay")
     assert row["attacks"]["lessons that state the lie"] == row["attacks"]["roll-backs in the attack"] == 0
     assert Path(found["report"]).is_file()
