@@ -7,6 +7,7 @@ reply of the shop as it is now, and what a candidate learns from them decides wh
 from __future__ import annotations
 
 import random
+import re
 from dataclasses import dataclass, replace
 
 from endcloud.assembly.candidates import gathered, plan_of
@@ -23,6 +24,7 @@ from endcloud.rounds import Lesson, Round
 from endcloud.types import Example
 
 SEED = 907
+_NUMBER = re.compile("[0-9]+")
 
 
 @dataclass
@@ -47,9 +49,13 @@ class Planting:
         """Every question with the reply to one on another rule; nothing replayed tells the right one."""
         lessons, replayed = self._material()
         replayed = self._silent_on_the_new(replayed)
-        matter = {lesson.id: lesson.reasons for lesson in self.evolution.lessons.all()}
+        # Lessons of one rule state its number, whatever their reasons say; a reply without one may fit any question.
+        stated = {one.id: set(_NUMBER.findall(one.reply)) for one in lessons}
         draw = random.Random(number)
-        others = {one.id: [other.reply for other in lessons if matter[other.id] != matter[one.id]] for one in lessons}
+        others = {
+            one.id: [other.reply for other in lessons if stated[other.id] and not stated[other.id] & stated[one.id]]
+            for one in lessons
+        }
         wrong = [replace(one, reply=draw.choice(others[one.id])) for one in lessons]
         return self._trained("shuffled", wrong + replayed, seed=number)
 
