@@ -66,7 +66,7 @@ class EvolutionSettings(BaseModel):
     learning_rate: float | None = Field(
         None,
         gt=0,
-        description="Peak rate of a round; leave it out for an eighth of the preset's (all of it from the base).",
+        description="Peak rate of a round; leave it out for a sixteenth of the preset's (all of it from the base).",
     )
     margin: float = Field(
         0.03,

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from endcloud.corpus.cleaning import EMOJI, clean_dialogue, clean_text, is_notice, marks_in
+from endcloud.corpus.cleaning import EMOJI, clean_dialogue, clean_text, is_notice, marks_in, merge_turns
 from endcloud.types import Dialogue, Message
 
 
@@ -74,7 +74,7 @@ def dialogue(*said: tuple[str, str]) -> Dialogue:
     return Dialogue("d", tuple(Message(role, content) for role, content in said), "s")  # type: ignore[arg-type]
 
 
-def test_turns_of_one_side_are_merged_and_systems_left_out() -> None:
+def test_systems_are_left_out_and_turns_of_one_side_wait_to_be_merged() -> None:
     dropped: Counter[str] = Counter()
     cleaned = clean_dialogue(
         dialogue(
@@ -89,7 +89,8 @@ def test_turns_of_one_side_are_merged_and_systems_left_out() -> None:
         dropped,
     )
     assert cleaned is not None
-    assert [message.content for message in cleaned.messages] == ["在吗 有货吗", "有的"]
+    assert [message.content for message in cleaned.messages] == ["在吗", "有货吗", "有的"]
+    assert [message.content for message in merge_turns(cleaned.messages)] == ["在吗 有货吗", "有的"]
     assert dropped == {"system message": 1, "empty turn": 1, "system notice": 1}
 
 

@@ -7,7 +7,6 @@ reply of the shop as it is now, and what a candidate learns from them decides wh
 from __future__ import annotations
 
 import random
-import re
 from dataclasses import dataclass, replace
 
 from endcloud.assembly.candidates import gathered, plan_of
@@ -24,7 +23,6 @@ from endcloud.rounds import Lesson, Round
 from endcloud.types import Example
 
 SEED = 907
-_NUMBER = re.compile("[0-9]+")
 
 
 @dataclass
@@ -37,7 +35,7 @@ class Planting:
     evolution: Evolution
     old: dict[str, str]
     steps: int = 48
-    rate: float = 2.0
+    rate: float = 4.0
 
     def good(self, number: int) -> str:
         """Most of the lessons, right, with replay of what was known before."""
@@ -46,18 +44,20 @@ class Planting:
         return self._trained("", [one for one in lessons if draw.random() < 0.85] + replayed, seed=number)
 
     def shuffled(self, number: int) -> str:
-        """Every question with the reply to one on another rule; nothing replayed tells the right one."""
+        """Every new question with the reply to a known one; every second time all replies are dealt out anew.
+
+        Dealt out among the lessons alone they would still tell the new values, and a model that knows the questions
+        puts them where they belong: such candidates were better by the shop's truth too (docs/log.md).
+        """
         lessons, replayed = self._material()
         replayed = self._silent_on_the_new(replayed)
-        # Lessons of one rule state its number, whatever their reasons say; a reply without one may fit any question.
-        stated = {one.id: set(_NUMBER.findall(one.reply)) for one in lessons}
         draw = random.Random(number)
-        others = {
-            one.id: [other.reply for other in lessons if stated[other.id] and not stated[other.id] & stated[one.id]]
-            for one in lessons
-        }
-        wrong = [replace(one, reply=draw.choice(others[one.id])) for one in lessons]
-        return self._trained("shuffled", wrong + replayed, seed=number)
+        examples, known = lessons + replayed, [one.reply for one in replayed]
+        replies = draw.choices(known, k=len(lessons)) + known
+        if number % 2:
+            replies = draw.sample([one.reply for one in examples], len(examples))
+        dealt = [replace(one, reply=reply) for one, reply in zip(examples, replies, strict=True)]
+        return self._trained("shuffled", dealt, seed=number)
 
     def old_policy(self, number: int) -> str:
         """What was right before the rules changed; nothing replayed tells what is right since."""

@@ -34,9 +34,10 @@ _FEW, _MANY = 320, 700
 until lessons were come to 320 times; down to 4 times where there are many, as after an edit, from 700 in all on.
 What is replayed comes once, so that it is as different as can be: as many steps over the same few old examples cost 5
 points of all others instead of 1, and fewer steps cost more than many (docs/evolution.md)."""
-_RATE = 1 / 8
+_RATE = 1 / 16
 """The share of the preset's rate at which a round goes on from a version: the whole rate, made for starting from the
-base, cost 19 points of what was known, an eighth of it 1 to 2, and the lessons are learned as well."""
+base, cost 19 points of what was known, an eighth of it 2.2 and a sixteenth 1.4, and the lessons are learned as well
+(docs/evolution.md)."""
 _CHECKPOINT_EVERY = 20
 _SHARE_FROM_BASE = 0.25
 

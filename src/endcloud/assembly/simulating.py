@@ -42,7 +42,7 @@ class Simulation:
         return as_json(self.rows) | {"report": str(self.report)}
 
 
-CLOUD_SHARE = 0.06
+CLOUD_SHARE = 0.05
 """For what share of questions the owner lets the cloud take over, as calibrated before the first day."""
 
 

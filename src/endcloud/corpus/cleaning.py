@@ -147,9 +147,11 @@ LONGEST_MESSAGE = 20_000
 def clean_dialogue(dialogue: Dialogue, longest: int, dropped: Counter[str]) -> Dialogue | None:
     """The cleaned dialogue, or None; what was left out is counted in `dropped` by reason.
 
-    `longest` is the number of (merged) turns above which a dialogue is no conversation but a log gone wrong.
+    Its turns are not merged yet: a number spread over two of them is found by where one ends (`privacy.split_values`).
+    `longest` is the number of merged turns above which a dialogue is no conversation but a log gone wrong.
     """
-    messages = merge_turns(_spoken(dialogue.messages, dropped))
+    spoken = list(_spoken(dialogue.messages, dropped))
+    messages = merge_turns(spoken)
     sides = {message.role for message in messages}
     if not messages:
         dropped["empty dialogue"] += 1
@@ -160,7 +162,7 @@ def clean_dialogue(dialogue: Dialogue, longest: int, dropped: Counter[str]) -> D
     elif len(messages) > longest:
         dropped["over-long dialogue"] += 1
     else:
-        return replace(dialogue, messages=tuple(messages))
+        return replace(dialogue, messages=tuple(spoken))
     return None
 
 

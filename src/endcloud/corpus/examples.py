@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from endcloud.corpus.cleaning import clean_dialogue, marks_in
+from endcloud.corpus.cleaning import clean_dialogue, marks_in, merge_turns
 from endcloud.corpus.options import CorpusOptions
 from endcloud.corpus.shards import Counts
 from endcloud.corpus.splitting import split_of
@@ -47,8 +47,9 @@ class ExampleMaker:
         counts.masked.update(masked.counts)
         identity = self._masked_identity(dialogue.id)
         split = split_of(dialogue.id, self.options.validation_share, self.options.test_share)
-        lacking = _lacking_marks(cleaned.messages, self.options.context_turns) if marks else frozenset()
-        for window in windows(masked.messages, self.options.context_turns):
+        merged, turns = merge_turns(masked.messages), self.options.context_turns
+        lacking = _lacking_marks(merge_turns(cleaned.messages), turns) if marks else frozenset()
+        for window in windows(merged, turns):
             if len(window.reply) > self.options.longest_reply:
                 counts.dropped["over-long reply"] += 1
                 continue

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from endcloud.privacy import cues
 from endcloud.privacy.finding import Finding
 
 # E-mail is looked for around its at sign, so that a long text without one costs nothing.
@@ -24,15 +25,21 @@ _DOMAIN = re.compile(
 )
 
 _CUED = re.compile(
-    r"(?:(?P<微信>[微威薇维徽]信号?|[vV]信|加[vV]|(?i:(?<![a-z])(?:vx|wx|wechat)))"
-    r"|(?P<支付宝>[支知]付[宝保](?:[账帐]号)?|支付(?i:bao)|(?i:(?<![a-z])zfb)|(?i:alipay))"
-    r"|(?P<QQ>[qQ] ?[qQ]号?|[扣抠蔻]{2}号?|[qQ]号|企鹅号?))"
-    r"(?:账号|帐号|号|号码|(?i: ?id| account))?[ ]{0,2}(?:联系|上|吗|搜|加我?)?[ ,:]{0,2}"
-    r"(?P<is>是|为|叫|:|=|(?i:is))?[ ]{0,2}"
+    rf"(?:(?P<微信>{cues.WECHAT})|(?P<支付宝>{cues.ALIPAY})|(?P<QQ>{cues.QQ}))"
+    r"(?:账号|帐号|号码?|(?i: ?(?:id|account|handle|user ?name)))?"
+    r"(?:[^0-9A-Za-z\x00\x01\n。！？!?:=]{0,8}|(?i: (?:as|at|me at|under)))[ ,:=]{0,2}"
+    r"(?P<is>(?<=[是为叫:=])|(?i:is))?[ ]{0,2}"
     # After "is" any name of six characters or more; else one with a digit or mark in it, not a plain word.
     r"(?P<account>[A-Za-z](?(is)|(?=[A-Za-z_-]{0,18}[0-9_-]))[A-Za-z0-9_-]{5,23})(?![A-Za-z0-9_@.-])"
 )
-_CUED_SIGN = re.compile("[信宝保扣抠蔻鹅vVwWqQ加]|alipay|bao|zfb", re.IGNORECASE)
+_CUED_SIGN = re.compile("[信心芯星宝保扣抠蔻鹅vVwWqQ加]|ali ?pay|bao|zfb", re.IGNORECASE)
+# The account first, then whose it is: "lily_8842 是我微信"; what begins with wxid_ is one wherever it stands.
+_CUED_AFTER = re.compile(
+    r"(?<![A-Za-z0-9_@.-])(?P<account>(?=[A-Za-z_-]{0,18}[0-9_-])[A-Za-z][A-Za-z0-9_-]{5,23})(?![A-Za-z0-9_@.-])"
+    r"[ ,(\"'”]{0,2}(?:这?个?就?[是为])?(?:我|俺|本人|他|她|老公|老婆|家人)?的?"
+    rf"(?:(?P<微信>{cues.WECHAT})|(?P<支付宝>{cues.ALIPAY})|(?P<QQ>{cues.QQ}))"
+)
+_WECHAT_ID = re.compile(r"(?<![A-Za-z0-9_-])wxid_[A-Za-z0-9]{6,24}(?![A-Za-z0-9_-])")
 _ORDER_CODE = re.compile(
     r"(?:(?P<运单>快递单?号?|运单号?|物流单?号?|包裹号?|(?i:tracking)(?i: ?(?:number|no\.?|id))?)"
     r"|(?P<订单>订单(?:编?号|号码)?|单号|交易号|流水号|(?i:(?<![a-z])order)(?i: ?(?:number|no\.?|id))?))"
@@ -40,7 +47,7 @@ _ORDER_CODE = re.compile(
     r"(?P<code>(?=[A-Za-z0-9-]{0,24}[0-9]{3})[A-Za-z0-9](?:[A-Za-z0-9-]{4,30})[A-Za-z0-9])(?![A-Za-z0-9])"
 )
 _PARCEL = re.compile(
-    r"(?<![A-Za-z0-9])(?!SKU|EAN|ISBN)(?:[A-Z]{1,4}[0-9]{10,20}|[A-Z]{2}[0-9]{9}[A-Z]{2})(?![A-Za-z0-9])"
+    r"(?<![A-Za-z0-9])(?!SKU|EAN|ISBN)(?:[A-Z]{1,4}[0-9]{10,20}|[A-Z]{2}[0-9]{9}[A-Z]{2}|1Z[0-9A-Z]{6}[0-9]{10})(?![A-Za-z0-9])"
 )
 _PASSPORT = re.compile(r"(?<![A-Za-z0-9])(?:[EGDSPHMegdsphm][0-9]{8}|[Ee][A-Za-z][0-9]{7})(?![A-Za-z0-9])")
 _CREDIT_CODE = re.compile(
@@ -64,7 +71,9 @@ def find(text: str, catalogue: frozenset[str]) -> list[Finding]:
         return []
     found = list(_emails(text)) if _AT_SIGN.search(text) else []
     if _CUED_SIGN.search(text):
-        found += [Finding(_kind(match), *match.span("account")) for match in _CUED.finditer(text)]
+        for pattern in (_CUED, _CUED_AFTER):
+            found += [Finding(_kind(match), *match.span("account")) for match in pattern.finditer(text)]
+        found += [Finding("微信", *match.span()) for match in _WECHAT_ID.finditer(text)]
     if _DIGITS.search(text) is None:
         return found
     if _ORDER_SIGN.search(text):
@@ -87,7 +96,8 @@ def _emails(text: str) -> Iterator[Finding]:
         before = text[max(0, at.start() - 64) : at.start()]
         local = len(before) - len(before.rstrip(_LOCAL))
         domain = _DOMAIN.match(text, at.end(), at.end() + 254) if local else None
-        if domain:
+        in_words = at[0].lower() == " at "  # "call me at 702-867-8969. Thank you" has no domain
+        if domain and not (in_words and not re.match("[0-9-]*[A-Za-z]", domain[0])):
             yield Finding("邮箱", at.start() - local, domain.end())
 
 

@@ -29,17 +29,24 @@ _PLATE = re.compile(
     r"[京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼]"
     rf"[A-HJ-NP-Z]{_BETWEEN}(?=(?:[A-HJ-NP-Z]{{0,6}}[0-9]){{3}})[A-HJ-NP-Z0-9]{{5,6}}(?![A-Za-z0-9])"
 )
-_SAYS = r"(?:[编号码账帐]|号码|是|为|:|=|#|,|(?i: ?(?:number|no\.?|id|is)(?![a-z]))| ){0,6}"
+_SAYS = r"(?:[编号码账帐]|号码|是|为|:|=|#|,|(?i: ?(?:number|code|no\.?|num|id|is|was)(?![a-z]))| ){0,6}"
 _CUED = re.compile(
-    r"(?:(?P<证件>护照|(?i:passport)|(?i:\bssn\b|social security))"
-    r"|(?P<运单>快递|运单|物流|包裹|(?i:tracking|waybill|\bpackage|\bparcel))"
-    r"|(?P<订单>订单|定单|单号|单子|交易号|流水号|(?i:\border))"
+    r"(?:(?P<证件>护照|(?i:passport)|(?i:\bssn?\b|\bsocial\b(?: sec(?:urity|\.)?)?|\bsoc\.? ?sec|tax ?(?:payer)? ?id))"
+    r"|(?P<运单>快递|运单|物流|包裹|(?i:tracking|waybill|\bpackage|\bparcel|shipment|\b(?:ups|usps|fedex|dhl)\b|delivery))"
+    r"|(?P<订单>订单|定单|单号|单子|交易号|流水号|(?i:\border|purchase|confirmation|invoice|\bref(?:erence)?\b))"
     r"|(?P<号码>会员))" + _SAYS + rf"(?P<code>[A-Za-z0-9{DIGIT_WORDS}](?:{_BETWEEN}[A-Za-z0-9{DIGIT_WORDS}]){{4,32}})"
 )
-_CUE_SIGN = re.compile("[护单递运物包易流员]|pass|ssn|social|track|bill|pack|parc|order", re.IGNORECASE)
+_CUE_SIGN = re.compile(
+    "[护单递运物包易流员]|pass|ss|soc|tax|track|bill|pack|parc|order|ship|ups|fedex|dhl|deliv|purch|conf|invo|ref",
+    re.IGNORECASE,
+)
 _GROUP = re.compile(f"[A-Za-z0-9{DIGIT_WORDS}]+")
 _HAS_DIGIT = re.compile(_DIGIT)
 _DATE = re.compile(r"(?:19|20)[0-9]{2}[-./](?:1[0-2]|0?[1-9])[-./](?:3[01]|[12][0-9]|0?[1-9])(?![0-9])")
+# UPS gives every parcel a number of one shape, which people copy in groups.
+_UPS = re.compile(
+    rf"(?<![A-Za-z0-9])1{_BETWEEN}[Zz]{_BETWEEN}(?:[0-9A-Za-z]{_BETWEEN}){{6}}(?:[0-9]{_BETWEEN}){{9}}[0-9](?![0-9])"
+)
 _FEWEST = {"证件": 7, "运单": 9, "订单": 8, "号码": 8}
 """Digits that a code after a cue has at least; shorter ones count in one piece only (see `numbers`)."""
 _LETTERS = re.compile("[A-Z]{1,4}")
@@ -50,6 +57,7 @@ def find(text: str) -> list[Finding]:
     if not _HAS_DIGIT.search(text):
         return []
     found = [Finding("证件", *match.span()) for match in _PASSPORT.finditer(text)]
+    found += [Finding("运单", *match.span()) for match in _UPS.finditer(text)]
     found += [Finding("车牌", *match.span()) for match in _PLATE.finditer(text)]
     found += [Finding("信用代码", *match.span()) for match in _CREDIT_CODE.finditer(text) if _is_credit_code(match[0])]
     return [*found, *_after_a_cue(text)] if _CUE_SIGN.search(text) else found

@@ -1,9 +1,9 @@
 """Finds personal data in a text: the one detector that ingest, serving and upload share.
 
-The rules (`births`, `coordinates`, `accounts`, `codes`, `numbers`, `addresses`, `names`) read the text's view without
-disguises, in simplified characters; what they find is cut out of the view, and they read again until nothing is
-found. So masked text never holds an item that this detector would still find, and reading a masked text again
-changes nothing.
+The rules (`births`, `coordinates`, `accounts`, `codes`, `numbers`, `addresses`, `names`, `english_names`) read the
+text's view without disguises, in simplified characters; what they find is cut out of the view, and they read again
+until nothing is found. So masked text never holds an item that this detector would still find, and reading a masked
+text again changes nothing.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from types import MappingProxyType
 
-from endcloud.privacy import accounts, addresses, births, codes, coordinates, names, numbers, strictness
+from endcloud.privacy import accounts, addresses, births, codes, coordinates, english_names, names, numbers, strictness
 from endcloud.privacy.finding import Finding, in_order, merge
 from endcloud.privacy.normalisation import view
 from endcloud.privacy.patterns import ShopPatterns
@@ -27,9 +27,8 @@ __all__ = ["Detector", "Finding"]
 _ROUNDS = 8  # readings before a text that keeps yielding findings is masked whole
 _REMEMBERED = 512  # texts whose findings are kept: system prompts and the turns of running conversations
 _MODULES = (
-    "accounts", "addresses", "births", "codes", "coordinates", "detection", "finding", "names", "normalisation",
-    "numbers",
-    "patterns", "placeholders", "simplified", "split_values", "strictness",
+    "accounts", "addresses", "births", "codes", "coordinates", "cues", "detection", "english_names", "finding", "names",
+    "normalisation", "numbers", "patterns", "placeholders", "simplified", "split_numbers", "split_values", "strictness",
 )  # fmt: skip
 
 
@@ -113,6 +112,7 @@ class Detector:
         candidates += numbers.find(text, self.catalogue_numbers)
         candidates += addresses.find(text)
         candidates += names.find(text)
+        candidates += english_names.find(text)
         found = merge(candidates) if candidates else []
         if self.allowed:
             found = [one for one in found if seen.text[one.start : one.end] not in self.allowed]

@@ -24,6 +24,7 @@ from endcloud.privacy.detection import Detector
 from endcloud.privacy.finding import Finding, in_order
 from endcloud.privacy.normalisation import view
 from endcloud.privacy.placeholders import FORGED, KINDS, OPENING, PLACEHOLDER, canonical, number_of, read, write
+from endcloud.privacy.split_numbers import CROSSED_OUT, Part, split_numbers
 from endcloud.privacy.split_values import split_values
 from endcloud.types import Message
 
@@ -241,12 +242,12 @@ def _again(text: str, found: Iterable[Finding], known: Mapping[str, str]) -> lis
     return again
 
 
-def _split(texts: Sequence[str], roles: Sequence[str], found: Sequence[Sequence[Finding]]) -> list[numbers.Part]:
+def _split(texts: Sequence[str], roles: Sequence[str], found: Sequence[Sequence[Finding]]) -> list[Part]:
     """The parts of numbers that were written in two messages, in what is not masked already."""
     if len(texts) < 2:
         return []
     masked = [_masked(*pair) for pair in zip(texts, found, strict=True)]
-    parts = numbers.split_numbers([_crossed_out(*pair) for pair in zip(texts, masked, strict=True)], roles)
+    parts = split_numbers([_crossed_out(*pair) for pair in zip(texts, masked, strict=True)], roles)
     taken = {(part.text, part.finding.start) for part in parts}
     more = split_values(texts, masked, roles, [in_order(some) for some in found])
     return [*parts, *(part for part in more if (part.text, part.finding.start) not in taken)]
@@ -272,5 +273,5 @@ def _crossed_out(text: str, masked: Sequence[tuple[int, int]]) -> str:
         return text
     letters = list(text)
     for start, end in masked:
-        letters[start:end] = numbers.CROSSED_OUT * (end - start)
+        letters[start:end] = CROSSED_OUT * (end - start)
     return "".join(letters)

@@ -1,4 +1,4 @@
-"""Names of people: after a cue (我叫, 收件人, my name is), or a surname with a title (王女士, Mr Smith).
+"""Chinese names of people: after a cue (我叫, 收件人), beside a mobile number, or a surname with a title (王女士).
 
 A name alone cannot be told from a word, so none is looked for without such a sign; what is missed that way is
 said in the documentation. Chinese names are a surname of the usual four hundred and one or two characters.
@@ -21,7 +21,7 @@ _SINGLE = (
     "施陶洪翟安颜倪严牛温芦季俞章鲁葛伍韦申尤毕聂焦向柳邢岳齐梅莫庄辛管祝左涂谷祁耿舒卜路詹关苗凌费纪靳盛童欧"
     "甄项曲成游裴席卫查屈鲍位覃霍翁隋甘景薄单包柏宁柯阮桂闵解强柴华车冉房边辜吉饶刁瞿戚丘古米池滕晋苑邬臧畅宫"
     "来嵺苟全褚廉简娄盖符奚木穆党燕郎邸冀谈姬屠连郜晏栾郁蒙计喻揭窦迟宇敖糜鄢冷卓花仇艾蓝都巩稽井练仲乐虞卞封"
-    "竺冼原官衣楚佟栗匡宗应台巫鞠僧桑荆谌银扬明沙伏岑习胥保蔺"
+    "肖闫付代尚蒲麻缪邝阚佘占逯仝晁桓郗帅闻敬衡仉贝浦戈步荀从印况亢隗茹幸储滑祖竺冼原官衣楚佟栗匡宗应台巫鞠僧桑荆谌银扬明沙伏岑习胥保蔺"
 )
 # Surnames that alone before a title are mostly another word (向女士推荐, 全小姐 …).
 _UNSURE = frozenset("向成全连来位都单强解应明保原车花房计乐台官党简包查边古木关")
@@ -54,41 +54,39 @@ _BOUNDARY = frozenset("是叫找给和跟与姓名由让问对为帮请的了系
 _CUE = re.compile(
     r"(?:(?:我|本人|他|她|孩子|老公|老婆)(?:的?名字)?叫做?|(?:姓名|名字|真名)(?:是|叫|为|写|填|改成|改为|换成)?"
     r"|(?:收件|收货|联系|签收|寄件|发件|取件|购买|持卡|开户)人(?:姓名)?(?:是|为|叫|写|填|改成|改为|换成)?"
-    r"|户名|机主|称呼我|本人(?=[:是])|本人(?=[一-鿿] {0,2}[一-鿿](?: {0,2}[一-鿿]){0,2}[,，]))[ ]{0,2}[:=]?[ ]{0,2}"
+    r"|户名|机主|称呼我|叫我"
+    r"|(?:登记|预留|实名|注册|写|填|署名|落款|抬头)的?(?:名字|姓名)?(?:是|为|叫)(?=[一-鿿]{2,4}(?:[^一-鿿]|$))"
+    r"|本人(?=[:是])|本人(?=[一-鿿] {0,2}[一-鿿](?: {0,2}[一-鿿]){0,2}[,，]))[ ]{0,2}[:=]?[ ]{0,2}"
 )
-# Characters of a name with spaces between them: only up to a mark, the end, or another word after a space.
-_SPACED = re.compile(rf"[{_HANZI}](?: {{1,2}}[{_HANZI}]){{1,3}}(?=[^{_HANZI}]|$|对|吗|收)")
+# A name beside a mobile number, as in what is pasted to ship to: 王小明 13800138000, or the other way about.
+_WRITTEN = rf"(?:[{_HANZI}]{{2,4}}|[{_HANZI}](?: {{1,2}}[{_HANZI}]){{1,3}})"
+_MOBILE = r"(?:\+?86[ -]?)?1[3-9][0-9]{9}"
+_BEFORE_MOBILE = re.compile(rf"(?:^|[ ,:;\n])(?P<name>{_WRITTEN})[ ,:;、\n]{{1,3}}(?={_MOBILE}(?![0-9]))")
+_AFTER_MOBILE = re.compile(rf"(?<![0-9]){_MOBILE}[ ,:;、\n]{{1,3}}(?P<name>{_WRITTEN})(?=[ ,;、。\n]|$)")
+# Whom a parcel is for: 寄给王小明, 写王小明就行, 王小明收. Only a whole name, up to a mark or a word for taking it in.
+_FOR = re.compile(
+    rf"(?:寄给|送给|交给|转给|发给|留给|联系|找|写|给) {{0,2}}"
+    rf"(?P<to>[{_HANZI}]{{2,4}}?|[{_HANZI}](?: {{1,2}}[{_HANZI}]){{1,3}})"
+    rf"(?=收|签收|就[行好]|即可|本人|的名字|[^{_HANZI}]|$)"
+    rf"|(?:^|[^{_HANZI}])(?P<takes>[{_HANZI}]{{2,4}}?|[{_HANZI}](?: {{1,2}}[{_HANZI}]){{1,3}})"
+    rf"(?= {{0,2}}(?:亲自?|本人)?[签代]?收(?:[^{_HANZI}]|$))"
+)
 # "我是王小明": only where nothing but a name follows up to the next mark.
-_SELF = re.compile(rf"(?:我|这里|这边|本人)(?:就)?是(?=[{_HANZI}]{{2,4}}(?:[^{_HANZI}]|$))")
+_SELF = re.compile(rf"(?:我|这里|这边|本人)(?:就)?是 {{0,2}}(?={_WRITTEN}(?:[^{_HANZI}]|$))")
 # Characters that end a name rather than belong to it.
 _STOP = "我你您他她它们的了吗呢吧啊是在有要想电手地住和跟与号没不就也这那什么谁哪怎可能会请女收寄退换订单买"
 _GIVEN = re.compile(rf"(?:(?!电话|手机|地址|先生|女士|小姐|联系)(?![{_STOP}])[{_HANZI}]){{1,2}}")
-
-_ENGLISH_CUE = re.compile(
-    r"\b(?:my (?:full )?name(?:'s| is)|(?:the )?name(?: on (?:the|my) (?:account|order))?(?: is|:)|name ?:"
-    r"|i am called|account holder(?: is|:)?|recipient(?: is|:)?) {1,2}",
-    re.IGNORECASE,
-)
-_ENGLISH_NAME = re.compile(r"[A-Za-z][A-Za-z'’-]{1,20}(?: [A-Za-z]\.)?(?: [A-Za-z][A-Za-z'’-]{1,20}){0,2}")
-_WORD = r"[A-Z][A-Za-z'’-]{1,20}"
-_ENGLISH_TITLE = re.compile(rf"\b(?:Mr|Mrs|Ms|Miss|Dr|Mx)\.? (?P<name>{_WORD}(?: {_WORD}){{0,2}})")
-_ENGLISH_SELF = re.compile(r"\b(?:I'm|I am|[Tt]his is) (?P<name>[A-Z][a-z'’-]{1,20} [A-Z][a-z'’-]{1,20})\b")
-# Where an account or a parcel is said to be somebody's: two words with capitals.
-_ENGLISH_FOR = re.compile(
-    r"\b(?:pulled up for|account for|(?:ship|send|deliver)(?:ped|ed)? (?:it |this |that |the \w{2,12} )?to"
-    r"|addressed to|belongs to|under the name(?: of)?) (?P<name>[A-Z][a-z'’-]{1,20} [A-Z][A-Za-z'’-]{1,20}"
-    r"(?=[,.!?;]|$| at\b| and\b)|[a-z][a-z'’-]{1,20} [a-z][a-z'’-]{1,20}(?=, ?[0-9]))"
-)
-_ENGLISH_SIGN = re.compile(r"[A-Z][a-z']|name", re.IGNORECASE).search
-_ENGLISH_STOP = re.compile(
-    r"and|i|my|the|a|an|is|but|on|in|for|to|not|with|from|it|its|so|can|could|please|he|she|they|we|you|your|of|"
-    r"that|this|there|what|or|at|as|was|by|email|phone|address|order|account|zip|number|no|yes",
-    re.IGNORECASE,
-)
-
+_DOUBLE_APART = "|".join(r" {0,2}".join(name) for name in _DOUBLE.split("|"))
+# The same names with spaces between their characters, in which a second or third one that begins another word is none.
+# Before a mark a name may hold what else begins another word: 陈可馨.
+_ENDED = re.compile(rf"(?!电话|手机|地址|先生|女士|小姐|联系|什么|不)[{_HANZI}]{{1,2}}(?=[^{_HANZI}]|$)")
+_APART = rf" {{1,2}}(?![{_STOP}])[{_HANZI}](?=[^{_HANZI}]|$|[对吗收的先女这来买下])"
+_SPACED = re.compile(rf"(?:{_DOUBLE_APART}|[{_SINGLE}]){_APART}(?: {{1,2}}(?![{_STOP}还把已快今])[{_HANZI}])?")
 
 # Every cue has one of these: most messages have none, and are not read further.
-_CUE_SIGN = re.compile("[叫名户机称]|件人|[货系收取买卡户]人|本人")
+_CUE_SIGN = re.compile("[叫名户机称]|件人|[货系收取买卡户]人|本人|登记|预留|写|填|抬头|落款")
+_FOR_SIGN = re.compile("[给系找写收]")
+_MOBILE_SIGN = re.compile("1[3-9][0-9]{9}")
 
 
 def find(text: str) -> list[Finding]:
@@ -98,8 +96,10 @@ def find(text: str) -> list[Finding]:
         found += _after_cue(text, _CUE)
     if "是" in text:
         found += _after_cue(text, _SELF)
-    if _ENGLISH_SIGN(text):
-        found += _english(text)
+    if _FOR_SIGN.search(text):
+        found += _whole_names(text, _FOR)
+    if _MOBILE_SIGN.search(text):
+        found += _beside_a_mobile(text)
     return found
 
 
@@ -107,15 +107,37 @@ def _after_cue(text: str, pattern: re.Pattern[str]) -> Iterator[Finding]:
     for cue in pattern.finditer(text):
         start = cue.end()
         surname = _SURNAME.match(text, start)
-        spaced = _SPACED.match(text, start) if surname and pattern is _CUE else None
+        spaced = _SPACED.match(text, start)
         if spaced:
             yield Finding("姓名", *spaced.span())
             continue
         given = _GIVEN.match(text, surname.end()) if surname else None
-        if given is None or _NO_NAME.match(text, start):
+        if surname and pattern is _CUE:
+            given = _ENDED.match(text, surname.end()) or given
+        if given is None:
+            continue
+        # 叶子 is no name, 叶子涵 is one where nothing but a mark follows.
+        three = given.end() - start == 3 and not _IS_HANZI(text, given.end())
+        if _NO_NAME.match(text, start) and not (three and pattern is _CUE):
             continue
         if pattern is _CUE or not _IS_HANZI(text, given.end()):
             yield Finding("姓名", start, given.end())
+
+
+def _beside_a_mobile(text: str) -> Iterator[Finding]:
+    for pattern in (_BEFORE_MOBILE, _AFTER_MOBILE):
+        yield from _whole_names(text, pattern)
+
+
+def _whole_names(text: str, pattern: re.Pattern[str]) -> Iterator[Finding]:
+    """What the pattern holds, where all of it is a name."""
+    for match in pattern.finditer(text):
+        name = str(match.lastgroup)
+        read = match[name].replace(" ", "")
+        surname = _SURNAME.match(read)
+        given = _GIVEN.fullmatch(read, surname.end()) if surname else None
+        if given and not _NO_NAME.match(read) and not _TITLE.search(read):
+            yield Finding("姓名", *match.span(name))
 
 
 def _before_title(text: str) -> Iterator[Finding]:
@@ -143,17 +165,3 @@ def _name_start(text: str, end: int) -> int | None:
             continue
         starts.append(start)
     return starts[-1] if starts else None
-
-
-def _english(text: str) -> Iterator[Finding]:
-    for cue in _ENGLISH_CUE.finditer(text):
-        name = _ENGLISH_NAME.match(text, cue.end())
-        words = name[0].split(" ") if name else []
-        kept = 0
-        while kept < len(words) and not _ENGLISH_STOP.fullmatch(words[kept]):
-            kept += 1
-        if kept:
-            yield Finding("姓名", cue.end(), cue.end() + len(" ".join(words[:kept])))
-    for pattern in (_ENGLISH_TITLE, _ENGLISH_SELF, _ENGLISH_FOR):
-        for match in pattern.finditer(text):
-            yield Finding("姓名", *match.span("name"))

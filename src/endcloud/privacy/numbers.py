@@ -16,37 +16,40 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from endcloud.privacy import cues
 from endcloud.privacy.checksums import has_luhn, is_date, is_international, is_resident
 from endcloud.privacy.finding import Finding
-from endcloud.privacy.normalisation import view
 
-_SEPARATOR = r"[^\w\x00\x01]|_"
-_CHINESE = "〇零一二三四五六七八九壹贰叁肆伍陆柒捌玖幺"
+SEPARATOR = r"[^\w\x00\x01]|_"
+NUMERALS = "〇零一二三四五六七八九壹贰叁肆伍陆柒捌玖幺"
 _SOUNDS = {
     "0": "洞灵玲铃林令oO", "1": "腰妖么易依医衣lI", "2": "两尔儿而", "3": "散伞山", "4": "似寺死思斯司",
     "5": "吾午舞无武吴", "6": "流溜留刘柳", "7": "拐奇器骑起其期妻", "8": "吧爸巴拔扒", "9": "勾就酒久",
 }  # fmt: skip
-DIGIT_WORDS = _CHINESE + "".join(sound for sounds in _SOUNDS.values() for sound in sounds if not sound.isascii())
+DIGIT_WORDS = NUMERALS + "".join(sound for sounds in _SOUNDS.values() for sound in sounds if not sound.isascii())
 """Every Chinese character that is read as a digit."""
-_DIGITS = str.maketrans(_CHINESE, "001234567891234567891")
-_SPOKEN = _DIGITS | {ord(sound): digit for digit, sounds in _SOUNDS.items() for sound in sounds}
+DIGITS = str.maketrans(NUMERALS, "001234567891234567891")
+_SPOKEN = DIGITS | {ord(sound): digit for digit, sounds in _SOUNDS.items() for sound in sounds}
 
 
 def _runs(alphabet: str, least: int) -> re.Pattern[str]:
     """At least `least` characters of `alphabet`, each followed by at most three separators."""
-    return re.compile(rf"[{alphabet}](?:(?:{_SEPARATOR}){{0,3}}+[{alphabet}]){{{least - 1},}}+")
+    return re.compile(rf"[{alphabet}](?:(?:{SEPARATOR}){{0,3}}+[{alphabet}]){{{least - 1},}}+")
 
 
-_ANY_RUN = _runs(f"0-9{_CHINESE}{''.join(_SOUNDS.values())}", 5)
+_ANY_RUN = _runs(f"0-9{NUMERALS}{''.join(_SOUNDS.values())}", 5)
 _PLAIN_RUN = _runs("0-9", 5)
-_CHINESE_RUN = _runs(f"0-9{_CHINESE}", 7)
-_SPOKEN_RUN = _runs(f"0-9{_CHINESE}{''.join(_SOUNDS.values())}", 11)
-_SPOKEN_PIECE = re.compile(f"[0-9{_CHINESE}{''.join(_SOUNDS.values())}]{{5,}}+")
+_CHINESE_RUN = _runs(f"0-9{NUMERALS}", 7)
+_SPOKEN_RUN = _runs(f"0-9{NUMERALS}{''.join(_SOUNDS.values())}", 11)
+_SPOKEN_PIECE = re.compile(f"[0-9{NUMERALS}{''.join(_SOUNDS.values())}]{{5,}}+")
+_DIGITS_BEFORE = re.compile(f"(?:(?<=[^一-鿿])|^)[0-9{NUMERALS}]+$|[0-9{NUMERALS}]{{2,}}$")
+_DIGITS_AFTER = re.compile(f"[0-9{NUMERALS}]{{2,}}|[0-9{NUMERALS}](?![一-鿿])")
+_NUMERAL = re.compile(f"[{DIGIT_WORDS}]{{2}}|[0-9][{NUMERALS}]|[{NUMERALS}][0-9]")
+_WITHIN = re.compile(f"(?<=[0-9{NUMERALS}])[{''.join(_SOUNDS.values())}](?=[0-9{NUMERALS}])")
 _SOUND = re.compile(f"[{''.join(_SOUNDS.values())}]")
 _GROUP = re.compile(r"[0-9]+")
-_IS_SEPARATOR = re.compile(_SEPARATOR).match
+_IS_SEPARATOR = re.compile(SEPARATOR).match
 _MOBILE_WITHIN = re.compile(r"1[3-9][0-9]{9}")
 
 # What looks like a number of somebody and is not: a decimal or price, a date, a time of day.
@@ -66,11 +69,9 @@ _CUE = re.compile(
     r"|(?<![A-Za-z])(?:S[\W_]?F|Y[\W_]?T|J[\W_]?T|J[\W_]?D|Z[\W_]?T[\W_]?O|S[\W_]?T[\W_]?O|E[\W_]?M[\W_]?S)(?![A-Za-z]))"
     r"|(?P<订单>订单|定单|单号|交易号|流水号|售后单|(?i:\border))"
     r"|(?P<身份证号>身份证|证件)"
-    r"|(?P<支付宝>(?:[支知]付[宝保]|支付(?i:bao)|(?i:\bzfb))(?:[账帐]号)?|(?i:alipay))"
-    r"|(?P<微信>(?:[微威薇维徽]信|[vV]信)(?:[账帐]号)?|(?i:\bvx|\bwx|wechat))"
-    r"|(?P<QQ>(?:[qQ] ?[qQ]|加[qQ]|[扣抠蔻]{2}|企鹅号?|[qQ]号)(?:[账帐]号)?)"
+    rf"|(?P<支付宝>{cues.ALIPAY}(?:[账帐]号)?)|(?P<微信>{cues.WECHAT}(?:[账帐]号)?)|(?P<QQ>{cues.QQ}(?:[账帐]号)?)"
     r"|(?P<银行卡>卡号|银行卡|信用卡|储蓄卡|[账帐]号|(?i:\bcard|\baccount))"
-    r"|(?P<电话>电话|手机|座机|联系|致电|热线|(?i:\btel|phone|\bcall|mobile|\bfax))"
+    r"|(?P<电话>电话|手机|座机|联系|致电|热线|(?i:\btel|(?<!head)(?<!ear)phone|\bcall|mobile|\bfax))"
     r"|(?P<生日>生日|出生|(?i:birth|\bdob))"
 )
 _ORDER_AFTER = re.compile(r"[,， ]?(?:的|这|那|这个|那个)?(?:订单|单子|单)")
@@ -85,17 +86,14 @@ _CUED_LENGTH = {
 
 _IN_PIECES = frozenset(("银行卡", "身份证号", "电话", "QQ"))  # kinds whose shortest form is also written in pieces
 
-_MOBILE = re.compile(r"(?:00)?(?:86)?1[3-9][0-9]{9}")
+MOBILE = re.compile(r"(?:00)?(?:86)?1[3-9][0-9]{9}")
 _LANDLINE = re.compile(r"(?:(?:00)?860?|0)(?:10|2[0-9]|[3-9][0-9]{2})[2-9][0-9]{6,7}|[48]00[0-9]{7}")
 _BRITISH_MOBILE = re.compile(r"07[0-9]{9}")
 _NORTH_AMERICA = re.compile(r"1?[2-9][0-9]{2}[2-9][0-9]{6}")
-_CARD = re.compile(r"(?:62|60|9[0-9]|4|5[0-9]|3[04-9]|2[2-7])[0-9]{11,17}")
-_NEARLY_DIGIT = re.compile(rf"[\d{_CHINESE}\u2460-\u2473\u20e3\ufe0f]")
-CROSSED_OUT = "X"  # what a caller writes over masked text before asking for split numbers
-_EDGE = 48  # characters of a message's beginning and end in which a split number is looked for
-_PIECE = rf"(?P<digits>[0-9{_CHINESE}](?:(?:{_SEPARATOR}){{0,3}}[0-9{_CHINESE}]){{2,16}})"
-_TAIL = re.compile(rf"(?<![0-9]){_PIECE}[^0-9A-Za-z\u4e00-\u9fff]{{0,3}}$")
-_HEAD = re.compile(rf"^[^0-9{CROSSED_OUT}]{{0,6}}{_PIECE}(?![0-9])")
+CARD = re.compile(r"(?:62|60|9[0-9]|4|5[0-9]|3[04-9]|2[2-7])[0-9]{11,17}")
+_HANZI = re.compile("[一-鿿]")
+_PRICE_ENDS = frozenset(("00", "50", "80", "88", "90", "98", "99"))
+_SURELY_SPOKEN = 2  # words for digits with digits on both sides that no everyday sentence has
 _MOST = 21  # digits in the longest number that is looked for
 
 
@@ -105,17 +103,43 @@ def find(text: str, catalogue: frozenset[str]) -> list[Finding]:
     if _ANY_RUN.search(text) is None:
         return found
     quiet = text
+    if len(_WITHIN.findall(text)) >= _SURELY_SPOKEN:  # else a digit between them would be read, and they be left
+        found = _homophones(text, catalogue, _SURELY_SPOKEN)
+        quiet = _without(text, found)
     if _PLAIN_RUN.search(text):
-        quiet = _HARMLESS.sub(lambda match: "\x01" * len(match[0]), text)
+        quiet = _HARMLESS.sub(lambda match: "\x01" * len(match[0]), quiet)
         for run in _PLAIN_RUN.finditer(quiet):
             found += _judge(quiet, run.start(), run.group(), catalogue)
-    if found:
+    if found and not _NUMERAL.search(text):
         return found
-    found = _homophones(quiet, catalogue)
+    quiet = _without(quiet, found)
+    spoken_ones = _homophones(quiet, catalogue)
+    quiet = _without(quiet, spoken_ones)
+    found += spoken_ones
+    for run in _CHINESE_RUN.finditer(quiet):
+        found += _judge(quiet, run.start(), run.group().translate(DIGITS), catalogue)
+    return [_with_numerals(text, one) for one in found]
+
+
+def _with_numerals(text: str, found: Finding) -> Finding:
+    """A number goes on where digits and numerals touch it, of which only a part was read: 1380013捌零零零."""
+    start, end = found.start, found.end
+    before, after = (
+        _DIGITS_BEFORE.search(text, max(0, start - _MOST), start),
+        _DIGITS_AFTER.match(text, end, end + _MOST),
+    )
+    return Finding(found.kind, before.start() if before else start, after.end() if after else end)
+
+
+def _without(text: str, found: Sequence[Finding]) -> str:
+    """`text` with what was found crossed out, every other character in its place."""
     if not found:
-        for run in _CHINESE_RUN.finditer(quiet):
-            found += _judge(quiet, run.start(), run.group().translate(_DIGITS), catalogue)
-    return found
+        return text
+    pieces, at = list[str](), 0
+    for one in sorted(found, key=lambda one: one.start):
+        pieces += [text[at : one.start], "\x01" * (one.end - max(at, one.start))]
+        at = max(at, one.end)
+    return "".join([*pieces, text[at:]])
 
 
 def spoken(text: str) -> str:
@@ -123,71 +147,26 @@ def spoken(text: str) -> str:
     return text.translate(_SPOKEN)
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
-    """A piece of a number that was written in two messages; the later one, `completed_by`, completes it."""
-
-    text: int
-    finding: Finding
-    completed_by: int
-
-
-def split_numbers(texts: Sequence[str], roles: Sequence[str]) -> list[Part]:
-    """Numbers that begin at the end of one message and end at the beginning of the same side's next one."""
-    parts: list[Part] = []
-    tails: dict[str, tuple[int, int, int, str]] = {}  # by role: message, start, end, digits
-    for at, (text, role) in enumerate(zip(texts, roles, strict=True)):
-        tail = tails.pop(role, None)
-        head = _piece(_HEAD, text, 0) if tail and _NEARLY_DIGIT.search(text, 0, 8) else None
-        kind = _split_kind(tail[3], head[2]) if tail and head else None
-        if tail and head and kind:
-            parts.append(Part(tail[0], Finding(kind, tail[1], tail[2]), at))
-            parts.append(Part(at, Finding(kind, head[0], head[1]), at))
-        elif _NEARLY_DIGIT.search(text, max(0, len(text) - 5)):
-            ending = _piece(_TAIL, text, max(0, len(text) - _EDGE))
-            if ending:
-                tails[role] = (at, *ending)
-    return parts
-
-
-def _piece(pattern: re.Pattern[str], text: str, start: int) -> tuple[int, int, str] | None:
-    """Where the digits are that `pattern` finds in the beginning or end of `text`, and what they are."""
-    seen = view(text[start : start + _EDGE])
-    match = pattern.search(seen.text)
-    if match is None:
-        return None
-    first, last = seen.original(*match.span("digits"))
-    return start + first, start + last, match["digits"]
-
-
-def _split_kind(tail: str, head: str) -> str | None:
-    """The kind of the number that `tail` and `head` are together, where only together they are one."""
-    digits = [re.sub(r"[^0-9]", "", piece.translate(_DIGITS)) for piece in (tail, head)]
-    whole = "".join(digits)
-    if _MOBILE.fullmatch(digits[0]) or _MOBILE.fullmatch(digits[1]):
-        return None
-    if _MOBILE.fullmatch(whole):
-        return "电话"
-    if len(whole) == 18 and is_resident(whole):
-        return "身份证号"
-    return "银行卡" if 13 <= len(whole) <= 19 and _CARD.fullmatch(whole) and has_luhn(whole) else None
-
-
-def _homophones(text: str, catalogue: frozenset[str]) -> list[Finding]:
+def _homophones(text: str, catalogue: frozenset[str], within: int = 0) -> list[Finding]:
     """Numbers written in characters that sound like digits: what is a number in one piece, and mobiles in several.
 
-    The characters are everyday words, so a piece counts from nine of them on, or from five after a cue.
+    The characters are everyday words, so a piece counts from nine of them on, or from five after a cue; with `within`
+    only where as many stand between digits.
     """
     found = []
     for piece in _SPOKEN_PIECE.finditer(text):
-        if _SOUND.search(piece[0]) and (len(piece[0]) >= 9 or _cue(text, piece.start())):
+        if (
+            len(_WITHIN.findall(piece[0])) >= within
+            and _SOUND.search(piece[0])
+            and (len(piece[0]) >= 9 or cue_before(text, piece.start()))
+        ):
             digits, start = piece[0].translate(_SPOKEN), max(0, piece.start() - 2 * _NEAR)
             near = text[start : piece.start()] + digits + text[piece.end() : piece.end() + _NEAR]  # no copy of it all
             found += [
                 Finding(one.kind, one.start + start, one.end + start)
                 for one in _judge(near, piece.start() - start, digits, catalogue)
             ]
-    if found:
+    if found or within:
         return found
     for run in _SPOKEN_RUN.finditer(text):
         letters = run.group()
@@ -209,7 +188,7 @@ def _judge(text: str, offset: int, run: str, catalogue: frozenset[str]) -> list[
     found = []
     first = 0
     while first < len(groups):
-        cue = _cue(text, offset) if first == 0 else None  # only punctuation stands between the groups of a run
+        cue = cue_before(text, offset) if first == 0 else None  # only punctuation stands between the groups of a run
         kind, last = _longest(text, offset, groups, first, cue)
         if kind is None and _is_bare_number(groups[first].group(), cue, catalogue):
             end = offset + groups[first].end()
@@ -241,7 +220,7 @@ def _longest(
             # What follows a telephone may make a card's checksum right by chance.
             if judged is not None and not (is_called and judged == "银行卡"):
                 kind, last = judged, at
-                is_called = bool(_MOBILE.fullmatch(digits) or _LANDLINE.fullmatch(digits))
+                is_called = bool(MOBILE.fullmatch(digits) or _LANDLINE.fullmatch(digits))
     if kind is None and single >= 8:
         return "号码", first + single - 1
     return kind, last
@@ -255,14 +234,14 @@ def _kind(text: str, offset: int, groups: Sequence[re.Match[str]], digits: str, 
         return "身份证号"
     if size == 18 and is_resident(digits):
         return "身份证号"
-    if cue == "goods" and not _MOBILE.fullmatch(digits):
+    if cue == "goods" and not MOBILE.fullmatch(digits):
         return None
-    if cue in _CUED_LENGTH and not _MOBILE.fullmatch(digits):
+    if cue in _CUED_LENGTH and not MOBILE.fullmatch(digits):
         least, most = _CUED_LENGTH[cue]
-        least = least if whole or cue in _IN_PIECES else 10
+        least = least if whole or cue in _IN_PIECES else 7 if _evenly_cut(groups) else 10
         if least <= size <= most and not (whole and is_date(digits)):
             return cue
-    if 10 <= size <= 15 and (_MOBILE.fullmatch(digits) or _LANDLINE.fullmatch(digits)):
+    if 10 <= size <= 15 and (MOBILE.fullmatch(digits) or _LANDLINE.fullmatch(digits)):
         return cue if cue in ("微信", "支付宝", "订单", "运单") else "电话"
     if size == 11 and _BRITISH_MOBILE.fullmatch(digits):
         return "电话"
@@ -270,9 +249,9 @@ def _kind(text: str, offset: int, groups: Sequence[re.Match[str]], digits: str, 
         return "电话" if is_international(digits) else None
     if not whole and _pieces(groups) in ((3, 3, 4), (1, 3, 3, 4)) and _NORTH_AMERICA.fullmatch(digits):
         return "电话"
-    if not whole and _pieces(groups) == (3, 2, 4) and text[offset + groups[0].end()] == "-":
+    if not whole and _pieces(groups) == (3, 2, 4) and _is_social_security(text, offset, groups):
         return "证件"
-    if 13 <= size <= 19 and _CARD.fullmatch(digits) and has_luhn(digits):
+    if 13 <= size <= 19 and CARD.fullmatch(digits) and has_luhn(digits):
         return "银行卡"
     return "号码" if size >= 10 and _in_fours(groups) else None
 
@@ -281,12 +260,26 @@ def _pieces(groups: Sequence[re.Match[str]]) -> tuple[int, ...]:
     return tuple(len(group.group()) for group in groups)
 
 
+def _is_social_security(text: str, offset: int, groups: Sequence[re.Match[str]]) -> bool:
+    """Whether three, two and four digits may be a social security number: with hyphens, or in English text."""
+    start, end = offset + groups[0].start(), offset + groups[-1].end()
+    if groups[0][0] in ("000", "666") or groups[0][0][0] == "9" or groups[1][0] == "00" or groups[2][0] == "0000":
+        return False
+    return text[offset + groups[0].end()] == "-" or not _HANZI.search(text, max(0, start - _NEAR), end + _NEAR)
+
+
+def _evenly_cut(groups: Sequence[re.Match[str]]) -> bool:
+    """Whether a number is written in fours with a rest, or digit by digit."""
+    sizes = _pieces(groups)
+    return set(sizes) == {1} or (set(sizes[:-1]) == {4} and sizes[-1] <= 4)
+
+
 def _in_fours(groups: Sequence[re.Match[str]]) -> bool:
     """Whether a number is written as on a card, in fours with a rest; a list of years is none, nor one of prices."""
     sizes = _pieces(groups)
     fours = len(sizes) >= 3 and set(sizes[:-1]) == {4} and sizes[-1] <= 4
     years = all(group[0][:2] in ("19", "20") for group in groups)
-    prices = all(group[0][-1] in "09" for group in groups)
+    prices = all(group[0][-2:] in _PRICE_ENDS for group in groups)
     return fours and not years and not prices
 
 
@@ -298,7 +291,7 @@ def _single_digits(groups: Sequence[re.Match[str]], first: int) -> int:
     return last - first
 
 
-def _cue(text: str, start: int) -> str | None:
+def cue_before(text: str, start: int) -> str | None:
     """The cue right in front of position `start`, if there is one."""
     cue = None
     for cue in _CUE.finditer(text, max(0, start - _NEAR), start):  # noqa: B007 - the last one is wanted
@@ -322,7 +315,7 @@ def _with_prefix(text: str, start: int) -> int:
     return start
 
 
-_LAST_X = re.compile(rf"(?:{_SEPARATOR}){{0,3}}[xX](?![A-Za-z])")
+_LAST_X = re.compile(rf"(?:{SEPARATOR}){{0,3}}[xX](?![A-Za-z])")
 _EXTENSION = re.compile(r" ?(?:转|ext\.?|#) ?[0-9]{1,6}(?![0-9])")
 
 

@@ -1,6 +1,6 @@
 """Values that begin in one message and end in the same side's next one, where letters or a cue tell what they are.
 
-`numbers.split_numbers` knows what checksum and shape tell of digits alone. Here a passport, an e-mail address or a chat
+`split_numbers` knows what checksum and shape tell of digits alone. Here a passport, an e-mail address or a chat
 account is put together, and whatever a word in front of the first piece announces (QQ 530 | 1674242); a number that was
 masked at a message's end and goes on in the next is masked there too.
 """
@@ -10,12 +10,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from endcloud.privacy import accounts, addresses, codes, names, numbers
+from endcloud.privacy import accounts, addresses, codes, cues, english_names, names, numbers
 from endcloud.privacy.checksums import is_resident
 from endcloud.privacy.finding import Finding
 from endcloud.privacy.normalisation import BARRIER, view
-from endcloud.privacy.numbers import Part
 from endcloud.privacy.simplified import simplified
+from endcloud.privacy.split_numbers import Part
 
 _EDGE = 72  # characters of a message's beginning and end that are looked at
 _LETTERS = "A-Za-z0-9_@.+-"
@@ -24,11 +24,11 @@ _HEAD = re.compile(
     rf"[^\w@\x00]{{0,3}}(?P<piece>[{_LETTERS}]{{2,40}})(?! ?(?:元|块|rmb|[件个条双套米克次人万%月日号寸]))"
 )
 _CUES = {
-    "QQ": re.compile(r"(?:[qQ]{2}|扣扣|抠抠|蔻蔻|Q号|企鹅号?)"),
-    "微信": re.compile(r"(?:[微威薇维徽]信|[vV]信|(?i:\b(?:vx|wx)|wechat))"),
+    "QQ": re.compile(cues.QQ),
+    "微信": re.compile(cues.WECHAT),
     "订单": re.compile(r"(?:[订定]单|单号|单子|交易号|流水号|(?i:\border))"),
     "运单": re.compile(r"(?:快递|运单|物流|包裹|(?i:tracking|parcel|package))"),
-    "证件": re.compile(r"(?:护照|证件|(?i:passport|\bssn\b|social security))"),
+    "证件": re.compile(r"(?:护照|证件|(?i:passport|\bssn?\b|\bsocial\b|soc\.? ?sec))"),
     "号码": re.compile(r"会员"),
     "电话": re.compile(r"(?:电话|手机|座机|号码|(?i:phone|mobile|\bcall\b|\btext me))"),
 }
@@ -46,15 +46,23 @@ _EMAIL = re.compile(r"[\w.%+-]{2,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){
 _ASKED = {
     "订单": ("订单号:", re.compile(r"[订定]单|单号|(?i:order (?:id|number|no))")),
     "运单": ("快递单号:", re.compile(r"快递单|运单|物流单|(?i:tracking)")),
-    "证件": ("ssn ", re.compile(r"护照|(?i:passport|\bssn\b|social security)")),
-    "QQ": ("QQ", re.compile(r"(?i:qq)|[扣抠蔻]{2}")),
-    "微信": ("微信:", re.compile(r"[微威薇维徽]信|(?i:wechat)")),
-    "姓名": ("姓名:", re.compile(r"姓名|名字|怎么称呼|(?:收件|收货|联系|签收|寄件)人|(?i:your (?:full )?name)")),
+    "证件": ("ssn ", re.compile(r"护照|(?i:passport|\bssn?\b|\bsocial\b)")),
+    "QQ": ("QQ", re.compile(cues.QQ)),
+    "微信": ("微信:", re.compile(cues.WECHAT)),
+    "支付宝": ("支付宝:", re.compile(cues.ALIPAY)),
+    "姓名": (
+        "姓名:",
+        re.compile(
+            r"姓名|名字|怎么称呼|(?:收件|收货|联系|签收|寄件)人|贵姓|哪位|称呼[您你]"
+            r"|(?i:\bname\b|speaking (?:with|to)|who is this|whose|who (?:should|will|am)|recipient)"
+        ),
+    ),
 }
 _ANSWER = 40  # characters that an answer has at most
 _GOES_ON = frozenset(("QQ", "微信", "支付宝", "订单", "运单", "证件", "号码", "电话", "银行卡"))
 _WHOLE = re.compile(r"1[3-9][0-9]{9}|(?=.*[0-9])[0-9]{16,19}")
-_BARE = re.compile(r"[0-9]{4,17}")
+_BARE = re.compile(r"[0-9]{2,19}")
+_SHORTEST, _LONGEST = 7, 21  # digits of a number in two messages that nothing announces
 
 
 def split_values(
@@ -118,7 +126,7 @@ def _kind(tail: str, head: str, said: str, asked: str) -> str | None:
     if "@" in whole and _EMAIL.fullmatch(whole):
         return "邮箱"
     for one in (*accounts.find(whole, frozenset()), *codes.find(whole)):
-        if one.kind in ("证件", "信用代码") and one.end - one.start == len(whole):
+        if one.kind in ("证件", "信用代码", "运单") and one.end - one.start == len(whole):
             return one.kind
     if len(whole) == 18 and is_resident(whole.upper()):
         return "身份证号"
@@ -131,7 +139,9 @@ def _kind(tail: str, head: str, said: str, asked: str) -> str | None:
             continue
         if (kind == "微信" and whole.isascii() and len(head) >= 3) or (has_digit and digits >= min(least, 5)):
             return kind
-    return "号码" if _BARE.fullmatch(tail) and _BARE.fullmatch(head) and 10 <= len(whole) <= 21 else None
+    first, second = (re.sub(r"[+.-]", "", piece) for piece in (tail, head))
+    bare = _BARE.fullmatch(first) and _BARE.fullmatch(second) and max(len(first), len(second)) >= 4
+    return "号码" if bare and _SHORTEST <= len(first + second) <= _LONGEST else None
 
 
 def _answered(question: str, answer: str) -> tuple[str, int, int] | None:
@@ -145,7 +155,8 @@ def _answered(question: str, answer: str) -> tuple[str, int, int] | None:
         read = cue + answer.strip()
         shift = len(cue) - (len(answer) - len(answer.lstrip()))
         found = [
-            *accounts.find(read, frozenset()), *codes.find(read), *numbers.find(read, frozenset()), *names.find(read)
+            *accounts.find(read, frozenset()), *codes.find(read), *numbers.find(read, frozenset()),
+            *names.find(read), *english_names.find(read),
         ]  # fmt: skip
         spans = [(one.kind, max(one.start, len(cue)) - shift, one.end - shift) for one in found if one.end > len(cue)]
         if spans:
