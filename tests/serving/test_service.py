@@ -12,10 +12,15 @@ import pytest
 from scripted_shop import ANNA, BERT, NIGHT, NOON, REPLIES, Shop, last
 
 from endcloud.errors import AccessError, ConflictError, NotFoundError, SettingsError
+from endcloud.evolution.exchanges import CONTEXT_TURNS, served
+from endcloud.privacy.detection import Detector
+from endcloud.privacy.masking import ConversationMasker
 from endcloud.serving.events import Called, Event, Piece, Said
 from endcloud.serving.office import OfficeHours
 from endcloud.serving.service import Visitor
+from endcloud.store.conversations import StoredConversations
 from endcloud.store.database import Database, sqlite_url
+from endcloud.types import Turn
 
 
 @pytest.fixture
@@ -246,3 +251,29 @@ def test_office_hours_over_midnight_and_wrong_ones() -> None:
     for wrong in (("9-21", "1", "UTC"), ("09:00-21:00", "8", "UTC"), ("09:00-21:00", "1", "Mars/Base")):
         with pytest.raises(SettingsError, match=r"correct|use one"):
             OfficeHours.parse(*wrong)
+
+
+def test_half_a_number_whose_beginning_only_the_caller_keeps_is_kept_as_a_mask(shop: Shop) -> None:
+    shop.service.router.masker = ConversationMasker(Detector())
+    before = Turn("t0", "c", "customer", "my SSN is 43", NOON)
+
+    async def call(words: str, conversation: str) -> None:
+        asked = shop.service.ask(ANNA, conversation, words, earlier=(before,))
+        async with aclosing(asked) as events:
+            assert [event async for event in events]
+
+    asyncio.run(call("4446935", "c"))
+    assert shop.turns()[0][0] == "customer" and "4446935" not in shop.turns()[0][1]
+
+
+def test_the_window_of_an_audit_does_not_bare_half_a_number(database: Database) -> None:
+    conversations, masker = StoredConversations(database), ConversationMasker(Detector())
+    conversations.open("w", "visitor", "anna")
+    said = ["my SSN is 43", "4446935", *(f"问题{number}" for number in range(CONTEXT_TURNS - 1)), "包邮吗"]
+    for number, text in enumerate(said):
+        conversations.say(Turn(f"t{number}", "w", "customer", text, NOON, by="anna"))
+    reply = Turn("r", "w", "end", "亲，包邮的", NOON, answers=f"t{len(said) - 1}", route="end", version="v")
+    conversations.say(reply)
+    found = served(reply, conversations, masker)
+    assert found is not None and len(found.messages) == CONTEXT_TURNS + 1
+    assert all("4446935" not in message.content for message in found.messages)

@@ -37,6 +37,7 @@ def test_what_left_is_shown_word_for_word(shop: Served, staff: Staff) -> None:
     expect(page.locator("[data-row]")).to_have_count(1)
     page.get_by_role("button", name="看第 1 行发出的内容").click()
     dialog = page.locator("dialog")
+    expect(dialog.locator("pre")).to_have_count(2)
     assert dialog.locator("pre").all_inner_texts() == ["你是云栖小铺的客服。", said]
     expect(dialog).to_contain_text("qwen-max（cloud.example）")
     expect(dialog).to_contain_text("0.01200 USD")

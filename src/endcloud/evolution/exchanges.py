@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from endcloud.privacy.cut_off import without_loose_ends
 from endcloud.protocols import Conversations, Masker
 from endcloud.types import Message, Turn
 
@@ -57,7 +58,8 @@ def served(
     at = next((at for at, turn in enumerate(turns) if turn.id == reply.answers), None)
     if at is None:
         return None
-    raw = tuple(_messages(turns[: at + 1])[-(CONTEXT_TURNS + 1) :])
+    so_far = _messages(turns[: at + 1])
+    raw = without_loose_ends(masker, so_far[: -(CONTEXT_TURNS + 1)], so_far[-(CONTEXT_TURNS + 1) :])
     masked = masker.mask((*raw, Message("assistant", reply.text)))
     *messages, said = masked.messages
     restorable = not masker.unrestorable(messages, said.content)

@@ -41,7 +41,8 @@ _START = "(?<![0-9A-Za-z〇零一二三四五六七八九])"
 # The same written without a cut, where no word before says that it counts goods; or with a year in two digits that no
 # date of trade has today (98年5月12日).
 _COMPACT = re.compile(
-    r"(?<![0-9A-Za-z.-])(?<![0-9] )(?:(?:19[3-9][0-9]|200[0-9])(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])(?![0-9A-Za-z]|[-. ][0-9])"
+    r"(?<![0-9A-Za-z.-])(?<![0-9] )"
+    r"(?:(?:19[3-9][0-9]|200[0-9])(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])(?![0-9A-Za-z]|[-. ][0-9])"
     rf"|(?:[4-9][0-9]|0[0-9]) ?年 ?{_MONTH} ?月 ?{_DAY} ?[日号])"
 )
 _OLD = re.compile(_START + f"(?:{_FULL})", re.IGNORECASE)

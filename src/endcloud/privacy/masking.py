@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from endcloud.errors import UnrestorableError
@@ -243,7 +243,10 @@ def _again(text: str, found: Iterable[Finding], known: Mapping[str, str]) -> lis
 
 
 def _split(texts: Sequence[str], roles: Sequence[str], found: Sequence[Sequence[Finding]]) -> list[Part]:
-    """The parts of numbers that were written in two messages, in what is not masked already."""
+    """The parts of values that were written in two messages, or in two lines of one (turns of one side are read
+    together), in what is not masked already."""
+    if any("\n" in text for text in texts):
+        return _split_lines(texts, roles, found)
     if len(texts) < 2:
         return []
     masked = [_masked(*pair) for pair in zip(texts, found, strict=True)]
@@ -251,6 +254,31 @@ def _split(texts: Sequence[str], roles: Sequence[str], found: Sequence[Sequence[
     taken = {(part.text, part.finding.start) for part in parts}
     more = split_values(texts, masked, roles, [in_order(some) for some in found])
     return [*parts, *(part for part in more if (part.text, part.finding.start) not in taken)]
+
+
+def _split_lines(texts: Sequence[str], roles: Sequence[str], found: Sequence[Sequence[Finding]]) -> list[Part]:
+    """The same, every line being a message of its own."""
+    lines = [(at, start, line) for at, text in enumerate(texts) for start, line in _lines(text)]
+    within = [
+        [
+            Finding(one.kind, max(one.start, start) - start, min(one.end, start + len(line)) - start)
+            for one in found[at]
+            if one.start < start + len(line) and one.end > start
+        ]
+        for at, start, line in lines
+    ]
+    parts = _split([line for _, _, line in lines], [roles[at] for at, _, _ in lines], within)
+    return [
+        Part(at, Finding(part.finding.kind, part.finding.start + start, part.finding.end + start), completing)
+        for part in parts
+        for (at, start, _), (completing, _, _) in [(lines[part.text], lines[part.completed_by])]
+    ]
+
+
+def _lines(text: str) -> Iterator[tuple[int, str]]:
+    """Where each line that is not empty begins, and the line."""
+    for match in re.finditer(r"[^\n]+", text):
+        yield match.start(), match[0]
 
 
 def _masked(text: str, found: Sequence[Finding]) -> list[tuple[int, int]]:

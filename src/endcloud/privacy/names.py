@@ -48,7 +48,15 @@ _NO_NAME = re.compile(
 _HANZI = "一-鿿"
 _IS_HANZI = re.compile(f"[{_HANZI}]").match
 _SURNAME = re.compile(f"(?:{_DOUBLE})|[{_SINGLE}]")
-_TITLE = re.compile("先生|女士|小姐|太太|夫人|老师|师傅|经理|总监|阿姨|叔叔|同学|医生|大哥|大姐|律师|教授")
+_TITLE = re.compile(
+    "先生|女士|小姐|太太|夫人|老师|师傅|经理|总监|阿姨|叔叔|同学|医生|大哥|大姐|律师|教授|奶奶|爷爷|大爷|大妈|大叔|伯伯|婆婆"
+    "|主任|校长|院长|护士|店长|站长|队长|教练|博士|会计|司机|老板|主管|嫂子|大嫂|姑娘|警官|妹妹"
+)
+# 找张姐, 王总的货: a title of one character only between a boundary and what cannot go on with it.
+_SHORT_TITLE = re.compile(
+    rf"(?:^|[^{_HANZI}]|[找给跟和问叫是由])(?P<name>[{_SINGLE}])"
+    rf"(?=(?:姐|哥|总|姨|叔|婶|嫂|工)(?:[^{_HANZI}]|$|[说让叫的收签在要]))"
+)
 _BOUNDARY = frozenset("是叫找给和跟与姓名由让问对为帮请的了系派,，。.!！?？: \n\t、;；(（[\x00\x01")
 
 _CUE = re.compile(
@@ -91,7 +99,7 @@ _MOBILE_SIGN = re.compile("1[3-9][0-9]{9}")
 
 def find(text: str) -> list[Finding]:
     """The names of a view, in its offsets."""
-    found = [*_before_title(text)]
+    found = [*_before_title(text), *_short_titles(text)]
     if _CUE_SIGN.search(text):
         found += _after_cue(text, _CUE)
     if "是" in text:
@@ -143,8 +151,14 @@ def _whole_names(text: str, pattern: re.Pattern[str]) -> Iterator[Finding]:
 def _before_title(text: str) -> Iterator[Finding]:
     for title in _TITLE.finditer(text):
         start = _name_start(text, title.start())
-        if start is not None:
+        if start is not None and text[max(0, start - 1) : start + 1] != "谢谢":
             yield Finding("姓名", start, title.start())
+
+
+def _short_titles(text: str) -> Iterator[Finding]:
+    for match in _SHORT_TITLE.finditer(text):
+        if match["name"] not in _UNSURE:
+            yield Finding("姓名", *match.span("name"))
 
 
 def _name_start(text: str, end: int) -> int | None:

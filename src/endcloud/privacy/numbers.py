@@ -46,7 +46,8 @@ _SPOKEN_PIECE = re.compile(f"[0-9{NUMERALS}{''.join(_SOUNDS.values())}]{{5,}}+")
 _DIGITS_BEFORE = re.compile(f"(?:(?<=[^一-鿿])|^)[0-9{NUMERALS}]+$|[0-9{NUMERALS}]{{2,}}$")
 _DIGITS_AFTER = re.compile(f"[0-9{NUMERALS}]{{2,}}|[0-9{NUMERALS}](?![一-鿿])")
 _NUMERAL = re.compile(f"[{DIGIT_WORDS}]{{2}}|[0-9][{NUMERALS}]|[{NUMERALS}][0-9]")
-_WITHIN = re.compile(f"(?<=[0-9{NUMERALS}])[{''.join(_SOUNDS.values())}](?=[0-9{NUMERALS}])")
+_SINGLE_WITHIN = re.compile(f"(?<=[0-9{NUMERALS}])[{''.join(_SOUNDS.values())}](?=[0-9{NUMERALS}])")
+_WITHIN = re.compile(f"(?<=[0-9{NUMERALS}])[{''.join(_SOUNDS.values())}]{{1,4}}(?=[0-9{NUMERALS}])")
 _SOUND = re.compile(f"[{''.join(_SOUNDS.values())}]")
 _GROUP = re.compile(r"[0-9]+")
 _IS_SEPARATOR = re.compile(SEPARATOR).match
@@ -67,7 +68,7 @@ _CUE = re.compile(
     r"|\b[Ii][Tt][Ee][Mm](?:\.[a-z.]{1,12}/)?|[?&]id=|\bEAN|\bISBN|\bMODEL|\b[Mm]odel)"
     r"|(?P<运单>(?:快递|运单|物流|包裹)(?:单号|编?号)?|(?i:tracking|parcel|waybill)"
     r"|(?<![A-Za-z])(?:S[\W_]?F|Y[\W_]?T|J[\W_]?T|J[\W_]?D|Z[\W_]?T[\W_]?O|S[\W_]?T[\W_]?O|E[\W_]?M[\W_]?S)(?![A-Za-z]))"
-    r"|(?P<订单>订单|定单|单号|交易号|流水号|售后单|(?i:\border))"
+    r"|(?P<订单>订单|定单|单号|交易号|流水号|售后单|[查催看]一?下?(?=[: ]{0,2}[0-9]{7})|(?i:\border))"
     r"|(?P<身份证号>身份证|证件)"
     rf"|(?P<支付宝>{cues.ALIPAY}(?:[账帐]号)?)|(?P<微信>{cues.WECHAT}(?:[账帐]号)?)|(?P<QQ>{cues.QQ}(?:[账帐]号)?)"
     r"|(?P<银行卡>卡号|银行卡|信用卡|储蓄卡|[账帐]号|(?i:\bcard|\baccount))"
@@ -93,7 +94,6 @@ _NORTH_AMERICA = re.compile(r"1?[2-9][0-9]{2}[2-9][0-9]{6}")
 CARD = re.compile(r"(?:62|60|9[0-9]|4|5[0-9]|3[04-9]|2[2-7])[0-9]{11,17}")
 _HANZI = re.compile("[一-鿿]")
 _PRICE_ENDS = frozenset(("00", "50", "80", "88", "90", "98", "99"))
-_SURELY_SPOKEN = 2  # words for digits with digits on both sides that no everyday sentence has
 _MOST = 21  # digits in the longest number that is looked for
 
 
@@ -103,8 +103,8 @@ def find(text: str, catalogue: frozenset[str]) -> list[Finding]:
     if _ANY_RUN.search(text) is None:
         return found
     quiet = text
-    if len(_WITHIN.findall(text)) >= _SURELY_SPOKEN:  # else a digit between them would be read, and they be left
-        found = _homophones(text, catalogue, _SURELY_SPOKEN)
+    if _WITHIN.search(text):  # before the digits between such words are read as a number of their own
+        found = _homophones(text, catalogue, only_sure=True)
         quiet = _without(text, found)
     if _PLAIN_RUN.search(text):
         quiet = _HARMLESS.sub(lambda match: "\x01" * len(match[0]), quiet)
@@ -147,16 +147,16 @@ def spoken(text: str) -> str:
     return text.translate(_SPOKEN)
 
 
-def _homophones(text: str, catalogue: frozenset[str], within: int = 0) -> list[Finding]:
+def _homophones(text: str, catalogue: frozenset[str], *, only_sure: bool = False) -> list[Finding]:
     """Numbers written in characters that sound like digits: what is a number in one piece, and mobiles in several.
 
-    The characters are everyday words, so a piece counts from nine of them on, or from five after a cue; with `within`
-    only where as many stand between digits.
+    The characters are everyday words, so a piece counts from nine of them on, or from five after a cue; with
+    `only_sure` it has to be one that no everyday sentence has.
     """
     found = []
     for piece in _SPOKEN_PIECE.finditer(text):
         if (
-            len(_WITHIN.findall(piece[0])) >= within
+            (not only_sure or _is_surely_spoken(piece[0]))
             and _SOUND.search(piece[0])
             and (len(piece[0]) >= 9 or cue_before(text, piece.start()))
         ):
@@ -166,7 +166,7 @@ def _homophones(text: str, catalogue: frozenset[str], within: int = 0) -> list[F
                 Finding(one.kind, one.start + start, one.end + start)
                 for one in _judge(near, piece.start() - start, digits, catalogue)
             ]
-    if found or within:
+    if found or only_sure:
         return found
     for run in _SPOKEN_RUN.finditer(text):
         letters = run.group()
@@ -182,6 +182,12 @@ def _homophones(text: str, catalogue: frozenset[str], within: int = 0) -> list[F
     return found
 
 
+def _is_surely_spoken(piece: str) -> bool:
+    """Whether two words that sound like digits stand amid digits, or beside so many that they are part of a number."""
+    sounds, digits = len(_SOUND.findall(piece)), sum(sign.isdigit() for sign in piece)
+    return sounds >= 2 and (len(_SINGLE_WITHIN.findall(piece)) >= 2 or (len(piece) >= 12 and digits >= 4))
+
+
 def _judge(text: str, offset: int, run: str, catalogue: frozenset[str]) -> list[Finding]:
     """Cuts one run into findings, from left to right."""
     groups = list(_GROUP.finditer(run))
@@ -193,6 +199,8 @@ def _judge(text: str, offset: int, run: str, catalogue: frozenset[str]) -> list[
         if kind is None and _is_bare_number(groups[first].group(), cue, catalogue):
             end = offset + groups[first].end()
             kind = "订单" if cue == "订单" or _ORDER_AFTER.match(text, end) else cue if cue == "生日" else "号码"
+        if kind is None and len(groups[first][0]) in (6, 7) and _ORDER_AFTER.match(text, offset + groups[first].end()):
+            kind = "订单"
         if kind is None:
             first += 1
             continue

@@ -12,6 +12,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from endcloud.privacy.cut_off import without_loose_ends
 from endcloud.protocols import Clock, Desk, Feedbacks
 from endcloud.serving import intents, signs
 from endcloud.serving.context import said_before
@@ -20,7 +21,7 @@ from endcloud.serving.events import Began, Called, Event, Piece, Said
 from endcloud.serving.office import OfficeHours
 from endcloud.serving.record import Record
 from endcloud.serving.router import NeedsPerson, Router, Talk, in_the_language_of, new_id
-from endcloud.types import Exchange, Feedback, Sampling, Turn
+from endcloud.types import Exchange, Feedback, Message, Sampling, Turn
 
 _CONTEXT_TURNS = 40
 """Turns of a conversation that are looked at; the models cut them further to what they can read."""
@@ -60,6 +61,10 @@ class Parts(Protocol):
     sampling: Sampling
 
 
+def _message(turn: Turn) -> Message:
+    return Message("user" if turn.speaker == "customer" else "assistant", turn.text)
+
+
 @dataclass(frozen=True)
 class Answering:
     """Answers queries with the parts of a service."""
@@ -79,10 +84,19 @@ class Answering:
         await self._learned(customer, query, (*earlier, *turns[:at]))
         if any(turn.speaker == "human" for turn in turns[at + 1 :]):
             return  # sent again: a person has dealt with it since
-        before = (*earlier, *said_before(turns, query.id)[-_CONTEXT_TURNS:])
+        said = self.whole_values(said_before(turns, query.id), _CONTEXT_TURNS)
+        before = (*earlier, *said)
         async with aclosing(self._reacted(customer, query, before, delivery)) as events:
             async for event in events:
                 yield event
+
+    def whole_values(self, said: Sequence[Turn], kept: int) -> tuple[Turn, ...]:
+        """The last `kept` turns; what only the turns before them show to be personal is masked."""
+        masker, before, rest = self.parts.router.masker, said[:-kept], said[-kept:]
+        if masker is None or not before:
+            return tuple(rest)
+        told = without_loose_ends(masker, [_message(turn) for turn in before], [_message(turn) for turn in rest])
+        return tuple(replace(turn, text=one.content) for turn, one in zip(rest, told, strict=True))
 
     async def again(self, customer: str, exchange: Exchange) -> AsyncGenerator[Event]:
         """The cloud's answer to a query whose reply disappointed: the one that was given, or a new one."""

@@ -72,11 +72,14 @@ class Service:
         They are answered when their turn has come. `turn` is the customer's own name for the words: sent again, they
         are not answered again, and the answer that was given is told once more; only words that no answer came to are
         answered then. `earlier` is what was said elsewhere before, as a caller that keeps its own history tells it; it
-        is read and not kept. Raises AccessError for somebody else's conversation.
+        is read and not kept, and what it alone shows to be personal of the words is kept as a mask. Raises AccessError
+        for somebody else's conversation.
         """
         await self._open(visitor, conversation)
         with self._floor.joined(conversation) as free:
             said = Turn(turn or new_id("t"), conversation, "customer", text, self.clock.now(), by=visitor.customer)
+            if earlier:
+                (said,) = await asyncio.to_thread(self._answering.whole_values, (*earlier, said), 1)
             query = said if await self.record.keep(said) else await self._known(said)
             yield Said(query)
             await free.wait()
