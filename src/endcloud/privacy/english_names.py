@@ -36,7 +36,7 @@ known by them alone (this is linda wilson)."""
 _CUE = re.compile(
     r"\b(?:my (?:full |first |last )?name(?:'s| is)"
     r"|(?:(?:the|full|first|last|customer) )?name(?:'s|(?: (?:on|for) (?:the|my|this|that|it)(?: \w{4,8})?)?"
-    r"(?: is|:| should be| was)) ?|name ?[:-] ?|i am called|account holder(?: is|:)?|recipient(?: is|:)?"
+    r"(?: is|:| should be| was)) ?|name ?: ?|i am called|account holder(?: is|:)?|recipient(?: is|:)?"
     r"|(?:placed|ordered|signed(?: for)?|registered) (?:by|to|under)|in the name of|attn:?|c/o) {0,2}",
     re.IGNORECASE,
 )

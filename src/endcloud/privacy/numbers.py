@@ -68,14 +68,16 @@ _CUE = re.compile(
     r"|\b[Ii][Tt][Ee][Mm](?:\.[a-z.]{1,12}/)?|[?&]id=|\bEAN|\bISBN|\bMODEL|\b[Mm]odel)"
     r"|(?P<运单>(?:快递|运单|物流|包裹)(?:单号|编?号)?|(?i:tracking|parcel|waybill)"
     r"|(?<![A-Za-z])(?:S[\W_]?F|Y[\W_]?T|J[\W_]?T|J[\W_]?D|Z[\W_]?T[\W_]?O|S[\W_]?T[\W_]?O|E[\W_]?M[\W_]?S)(?![A-Za-z]))"
-    r"|(?P<订单>订单|定单|单号|交易号|流水号|售后单|[查催看]一?下?(?=[: ]{0,2}[0-9]{7})|(?i:\border))"
+    r"|(?P<订单>订单|定单|单号|交易号|流水号|售后单|(?:[查催看退改]|取消|编号)一?下?(?=[: ]{0,2}[0-9]{7})|(?i:\border))"
     r"|(?P<身份证号>身份证|证件)"
     rf"|(?P<支付宝>{cues.ALIPAY}(?:[账帐]号)?)|(?P<微信>{cues.WECHAT}(?:[账帐]号)?)|(?P<QQ>{cues.QQ}(?:[账帐]号)?)"
     r"|(?P<银行卡>卡号|银行卡|信用卡|储蓄卡|[账帐]号|(?i:\bcard|\baccount))"
     r"|(?P<电话>电话|手机|座机|联系|致电|热线|(?i:\btel|(?<!head)(?<!ear)phone|\bcall|mobile|\bfax))"
     r"|(?P<生日>生日|出生|(?i:birth|\bdob))"
 )
-_ORDER_AFTER = re.compile(r"[,， ]?(?:的|这|那|这个|那个)?(?:订单|单子|单)")
+_ORDER_AFTER = re.compile(
+    r"[,， ]?(?:的|这|那|这个|那个)?(?:订单|单子|单|什么时候|啥时候|怎么|咋|还没|没|到哪|发货|发了|取消|退|查|催|签收|物流)"
+)
 _NEAR = 32  # characters before a number in which a cue is looked for
 _GAP = re.compile(r"[^0-9。！？；\n]{0,7}|[ A-Za-z'#:]{0,16}")
 

@@ -138,14 +138,22 @@ def _plant(path: Path, planted: Sequence[Item]) -> None:
 
 
 def _said(client: httpx.Client, number: int, item: Item, mode: str) -> str:
-    """One conversation with the item; returns the bodies of what the service refuses, which may not hold it."""
+    """One conversation with the item; returns the bodies of what the service refuses, which may not hold it.
+
+    Every second one is kept by the service and said message by message; of the others the caller keeps the history and
+    tells all of it in one call.
+    """
     conversation = f"{mode.replace(' ', '-')}-{number}"
     messages = [{"role": one.role, "content": one.content} for one in item.messages]
     if messages[-1]["role"] != "user":
         messages.append({"role": "user", "content": "在吗，怎么处理呢"})
     asked = {"model": "endcloud", "messages": messages, "user": f"customer-{number}"}
-    headers = {"x-endcloud-conversation": conversation}
-    client.post("/v1/chat/completions", json=asked, headers=headers).raise_for_status()
+    if number % 2:
+        client.post("/v1/chat/completions", json=asked).raise_for_status()
+    else:
+        headers = {"x-endcloud-conversation": conversation}
+        for said in (one for one in messages if one["role"] == "user"):
+            client.post("/v1/chat/completions", json={**asked, "messages": [said]}, headers=headers).raise_for_status()
     value = item.surface
     refused = [
         client.post("/v1/chat/completions", json={**asked, "temperature": value}),
