@@ -84,6 +84,31 @@ PIECES = st.sampled_from(
         "\x00",
         "\x01",
         "\n",
+        "SSN",
+        "434 44 6935",
+        "43",
+        "4446935",
+        "微信",
+        "加微",
+        "lily_8842",
+        "wxid_9f3k2m8d7s",
+        "支付宝",
+        "63期5而85000080爸",
+        "一三九零零一",
+        "1三8零0",
+        "98年5月12日",
+        "19920512",
+        "宝宝",
+        "肖可馨",
+        "上 官 一 诺",
+        "寄给",
+        "收",
+        "1Z 4F2A 9000 1234 5678",
+        "东区14号宿舍楼213",
+        "师范学院",
+        "Best regards, Linda Wilson",
+        "this is linda wilson",
+        "姐",
     ]
 )
 TEXTS = st.one_of(st.text(max_size=40), st.lists(PIECES, max_size=14).map("".join))
@@ -107,7 +132,7 @@ def test_masking_then_restoring_gives_back_any_text(text: str) -> None:
     assert conversation.restore(conversation.messages[0].content) == text
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(CONVERSATIONS)
 def test_masking_a_masked_conversation_changes_nothing(messages: list[Message]) -> None:
     conversation = MASKER.mask(messages)

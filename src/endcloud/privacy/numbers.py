@@ -76,7 +76,8 @@ _CUE = re.compile(
     r"|(?P<生日>生日|出生|(?i:birth|\bdob))"
 )
 _ORDER_AFTER = re.compile(
-    r"[,， ]?(?:的|这|那|这个|那个)?(?:订单|单子|单|什么时候|啥时候|怎么|咋|还没|没|到哪|发货|发了|取消|退|查|催|签收|物流)"
+    r"[,， ]?(?:的|这|那|这个|那个)?"
+    r"(?:订单|单子|单|什么时候|啥时候|怎么|咋|还没|没|到哪|发货|发了|取消|退|查|催|签收|物流)"
 )
 _NEAR = 32  # characters before a number in which a cue is looked for
 _GAP = re.compile(r"[^0-9。！？；\n]{0,7}|[ A-Za-z'#:]{0,16}")
