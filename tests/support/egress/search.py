@@ -48,4 +48,11 @@ def held(items: Iterable[Item], texts: Iterable[str]) -> list[Item]:
 
 def _as_it_stands(item: Item, raw: str) -> bool:
     parts = [item.messages[span.message].content[span.start : span.end] for span in item.spans]
-    return all(part in raw for part in parts) and (len(parts) == 1 or max(map(len, parts)) >= _FEWEST)
+    if len(parts) == 1:
+        return parts[0] in raw
+    return max(map(len, parts)) >= _FEWEST and all(_stands(part, raw) for part in parts)
+
+
+def _stands(part: str, raw: str) -> bool:
+    """Whether half of a value stands there by itself: five digits in the midst of a digest or a score are nobody's."""
+    return part in raw and re.search(rf"(?<![0-9a-f.]){re.escape(part)}(?![0-9a-f])", raw) is not None
