@@ -42,6 +42,7 @@ _CUE_SIGN = re.compile(
 )
 _GROUP = re.compile(f"[A-Za-z0-9{DIGIT_WORDS}]+")
 _HAS_DIGIT = re.compile(_DIGIT)
+_LETTER = re.compile("[A-Za-z]")
 _DATE = re.compile(r"(?:19|20)[0-9]{2}[-./](?:1[0-2]|0?[1-9])[-./](?:3[01]|[12][0-9]|0?[1-9])(?![0-9])")
 # UPS gives every parcel a number of one shape, which people copy in groups.
 _UPS = re.compile(
@@ -56,10 +57,13 @@ def find(text: str) -> list[Finding]:
     """The codes of a view (see `normalisation`), in its offsets."""
     if not _HAS_DIGIT.search(text):
         return []
-    found = [Finding("证件", *match.span()) for match in _PASSPORT.finditer(text)]
-    found += [Finding("运单", *match.span()) for match in _UPS.finditer(text)]
-    found += [Finding("车牌", *match.span()) for match in _PLATE.finditer(text)]
-    found += [Finding("信用代码", *match.span()) for match in _CREDIT_CODE.finditer(text) if _is_credit_code(match[0])]
+    found: list[Finding] = []
+    if _LETTER.search(text):  # all of these have one
+        found += [Finding("证件", *match.span()) for match in _PASSPORT.finditer(text)]
+        found += [Finding("运单", *match.span()) for match in _UPS.finditer(text)]
+        found += [Finding("车牌", *match.span()) for match in _PLATE.finditer(text)]
+        codes = _CREDIT_CODE.finditer(text)
+        found += [Finding("信用代码", *match.span()) for match in codes if _is_credit_code(match[0])]
     return [*found, *_after_a_cue(text)] if _CUE_SIGN.search(text) else found
 
 

@@ -42,6 +42,7 @@ _CUE = re.compile(
 )
 _NAME = re.compile(r"[A-Za-z][A-Za-z'’-]{1,20}(?: [A-Za-z]\.)?(?: [A-Za-z][A-Za-z'’-]{1,20}){0,2}")
 _WORD = r"[A-Z][A-Za-z'’-]{1,20}"
+_SIGN = re.compile("[A-Za-z][a-z'’]").search
 _BRANDS = "Martens|Coffee|Pepper|Clean|Muscle|Scholl|Beast|Bean"
 _TITLE = re.compile(rf"\b(?:Mr|Mrs|Ms|Miss|Dr|Mx)\.? (?!{_BRANDS})(?P<name>{_WORD}(?: {_WORD}){{0,2}})")
 _PAIR = r"[A-Z][a-z'’-]{1,20} [A-Z][A-Za-z'’-]{1,20}"
@@ -75,6 +76,8 @@ _STOP = re.compile(
 
 def find(text: str) -> Iterator[Finding]:
     """The English names of a view, in its offsets."""
+    if not _SIGN(text):
+        return
     for cue in _CUE.finditer(text):
         name = _NAME.match(text, cue.end())
         words = name[0].split(" ") if name else []

@@ -94,13 +94,16 @@ _SPACED = re.compile(rf"(?:{_DOUBLE_APART}|[{_SINGLE}]){_APART}(?: {{1,2}}(?![{_
 
 # Every cue has one of these: most messages have none, and are not read further.
 _CUE_SIGN = re.compile("[叫名户机称]|件人|[货系收取买卡户]人|本人|登记|预留|写|填|抬头|落款")
+_SHORT_TITLE_SIGN = re.compile("[姐哥总姨叔婶嫂工]")
 _FOR_SIGN = re.compile("[给系找写收]")
 _MOBILE_SIGN = re.compile("1[3-9][0-9]{9}")
 
 
 def find(text: str) -> list[Finding]:
     """The names of a view, in its offsets."""
-    found = [*_before_title(text), *_short_titles(text)]
+    found = [*_before_title(text)]
+    if _SHORT_TITLE_SIGN.search(text):
+        found += _short_titles(text)
     if _CUE_SIGN.search(text):
         found += _after_cue(text, _CUE)
     if "是" in text:
