@@ -106,7 +106,7 @@ def test_the_first_candidate_comes_from_the_base_and_the_next_from_the_version_i
     lessons = {name for name in second.examples if name.startswith("lesson")}
     assert second.parent == first.digest and {f"lesson:t{n}" for n in range(4, 8)} <= lessons
     assert len(second.examples) == 4 + 8 and len(lessons) == 4 + 4, "24 times 0.08 a lesson, half of it old lessons"
-    assert second.settings["plan"]["learning_rate"] == pytest.approx(1e-3 / 8)
+    assert second.settings["plan"]["learning_rate"] == pytest.approx(1e-3 / 16)
 
 
 def test_every_few_promotions_training_starts_from_the_base_again(evolution: Evolution) -> None:
